@@ -1,0 +1,1 @@
+"""Storage, transfer and repository backends: a library that knows nothing of contracts."""

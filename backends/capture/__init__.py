@@ -1,0 +1,1 @@
+"""Capture: what rsync delivers flows from staging into the repository."""

@@ -1,0 +1,1 @@
+"""Object stores: S3, a directory, memory; wrappers and the probe."""

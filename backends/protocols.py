@@ -1,0 +1,72 @@
+"""What the upper layers may rely on; every implementation runs the same contract suite."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from backends.types import Arrival, ObjectInfo, PullReport, PullSpec
+
+
+class ObjectStore(Protocol):
+    """A flat namespace of immutable-by-convention objects.
+
+    Keys are `/`-separated ASCII without empty, `.` or `..` parts. Objects fit in memory (packs
+    are about 16 MiB). All methods are safe to call from several threads.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where it is, without secrets, as the settings write it."""
+
+    @property
+    def attests_sha256(self) -> bool:
+        """Whether `stat` returns a SHA-256 that the store itself computed or checked."""
+
+    def put(self, key: str, data: bytes) -> ObjectInfo:
+        """Store `data` durably and atomically; no reader ever sees a part of it.
+
+        The store is given a checksum to refuse a body damaged on the way. Overwrites.
+
+        Raises:
+            StoreError: any child; after it the key holds the old object, the new one, or none.
+        """
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        """Bytes `offset … offset+length` (or to the end).
+
+        Raises:
+            ObjectMissing: no such key.
+            ObjectCorrupt: fewer bytes came than asked for.
+        """
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Describe one object. Raises ObjectMissing."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with `prefix`, sorted by key; never hides a page."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; removing one that is not there succeeds."""
+
+    def close(self) -> None:
+        """Give back connections; the store is not used afterwards."""
+
+
+class SourcePull(Protocol):
+    """Transfers a server's paths into staging."""
+
+    def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
+        """Run to the end, calling `on_arrival` in this thread as each file is in place.
+
+        Raises:
+            SshError, TransferError, LocalError: staging keeps what has arrived.
+        """
+
+
+class SourceSnapshot(Protocol):
+    """A frozen view of a server, held while it is read."""
+
+    kind: str
+
+    def hold(self, alias: str) -> AbstractContextManager[str]:
+        """Yields the `source_root` to read from; releases on every way out."""

@@ -1,0 +1,1 @@
+"""The restic repository format, version 2, written natively; versions 1 and 2 read."""

@@ -1,0 +1,1 @@
+"""The rsync pull: argv, output, and the runner."""

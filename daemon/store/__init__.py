@@ -1,0 +1,1 @@
+"""The database: tables, explicit row-value mapping, unit of work."""
