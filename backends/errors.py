@@ -4,6 +4,7 @@
     ├── StoreError
     │   ├── StoreUnreachable*   StoreThrottled*   StoreRefused      BucketMissing
     │   ├── ObjectMissing       ObjectCorrupt     ObjectExists      StoreFull
+    │   ├── StoreMisconfigured  KeyInvalid
     ├── RepositoryError
     │   ├── RepositoryMissing   RepositoryExists  RepositoryLocked* RepositoryDamaged
     │   ├── WrongPassword       UnsupportedRepository               SnapshotMissing
@@ -91,6 +92,16 @@ class StoreFull(StoreError):
     """The store has no room or a quota is used up."""
 
     default_hint = "Free space or raise the quota; finished packs are kept and will be reused."
+
+
+class StoreMisconfigured(StoreError):
+    """The settings of a store cannot work: endpoint, region, CA bundle, profile."""
+
+    default_hint = "Correct this store's section in the settings, then `lapseguard store probe`."
+
+
+class KeyInvalid(StoreError):
+    """An object's name is not one that every store can hold."""
 
 
 class RepositoryError(BackendError):
