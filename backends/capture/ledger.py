@@ -1,0 +1,68 @@
+"""Which staged file holds which blobs: what the intake learns and the image walk asks."""
+
+import os
+import threading
+from dataclasses import dataclass
+
+from backends.types import BlobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContent:
+    """The content of one staged regular file, packed.
+
+    Attributes:
+        size: Bytes.
+        mtime_ns: Of the staged file when it was read.
+        blobs: Its content in order; empty for an empty file.
+        sha256: Of the whole file, 32 raw bytes.
+        compared: The source's own checksum was there and equal.
+    """
+
+    size: int
+    mtime_ns: int
+    blobs: tuple[BlobId, ...]
+    sha256: bytes
+    compared: bool
+
+
+class Ledger:
+    """Contents by inode of the staged file.
+
+    Staging is one file system, so an inode names a file, all of its hard links included. rsync
+    replaces files by renaming, and every replaced file is announced again; size and mtime tell a
+    reused inode from the one that was read.
+    """
+
+    def __init__(self) -> None:
+        self._contents: dict[int, StoredContent] = {}
+        self._mismatched: set[bytes] = set()
+        self._lock = threading.Lock()
+
+    def enter(self, inode: int, content: StoredContent) -> None:
+        """Remember what was read under `inode`."""
+        self._contents[inode] = content
+
+    def find(self, stat: os.stat_result) -> StoredContent | None:
+        """The content of exactly this staged file, if it was stored in this run."""
+        content = self._contents.get(stat.st_ino)
+        if content is None:
+            return None
+        same = content.size == stat.st_size and content.mtime_ns == stat.st_mtime_ns
+        return content if same else None
+
+    def report_mismatch(self, path: bytes) -> None:
+        """The bytes at `path` are not those that the source says it sent."""
+        with self._lock:
+            self._mismatched.add(path)
+
+    def settle_mismatch(self, path: bytes) -> None:
+        """A later arrival of `path` was equal after all."""
+        with self._lock:
+            self._mismatched.discard(path)
+
+    @property
+    def mismatched(self) -> tuple[bytes, ...]:
+        """Paths whose staged bytes contradict the source, sorted."""
+        with self._lock:
+            return tuple(sorted(self._mismatched))

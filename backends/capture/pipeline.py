@@ -1,0 +1,188 @@
+"""One capture: pull a server into staging, store what arrives meanwhile, record the trees.
+
+    rsync ──arrival──▶ intake (chunk, hash, compress, verify, pack) ──▶ writer ──▶ object store
+      │                   │
+      ▼                   ▼
+    image             ledger ──────────▶ image walk (trees) ──▶ writer ──▶ flush: packs, then index
+
+The caller holds the repository's lock and the source snapshot, saves the repository snapshot of
+the returned tree, and only then lets the staging journal go.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backends.capture.image import FileRecord, ImageWalk
+from backends.capture.intake import Intake
+from backends.capture.ledger import Ledger
+from backends.capture.packing import Packing
+from backends.capture.progress import CapturePhase, CaptureProgress
+from backends.capture.selection import select
+from backends.capture.staging import Staging
+from backends.errors import BackendError, StoreError
+from backends.protocols import SourcePull
+from backends.repository.index import Index
+from backends.repository.tree import Node
+from backends.repository.writer import RepositoryWriter
+from backends.types import BlobId, BlobKind, Omission, PullReport, PullSpec
+
+MISMATCH = "its bytes here differ from the checksum that the source computed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceComparison:
+    """How many regular files were held against the source's own checksums.
+
+    Attributes:
+        compared: Read in this run and equal to what the source says it sent.
+        unchanged: Taken over from the parent snapshot; rsync found size and mtime as they were.
+        uncompared: Read in this run without a checksum from the source.
+        mismatched: Different from what the source says it sent.
+    """
+
+    compared: int
+    unchanged: int
+    uncompared: int
+    mismatched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureReport:
+    """What a capture stored; everything in it is in uploaded packs and indexes.
+
+    Attributes:
+        tree: Root of the captured tree.
+        pull: rsync's part.
+        files, folders, others: Entries by kind (others: links, pipes, devices).
+        total_bytes: Sum of the sizes of regular files.
+        comparison: See `SourceComparison`.
+        omissions: What the copy lacks, with reasons.
+        earlier_packs: Packs of earlier runs that the tree refers to (SHA-256, raw).
+    """
+
+    tree: BlobId
+    pull: PullReport
+    files: int
+    folders: int
+    others: int
+    total_bytes: int
+    comparison: SourceComparison
+    omissions: tuple[Omission, ...]
+    earlier_packs: frozenset[bytes]
+
+
+class Capture:
+    """One server's capture; `run` may be called once."""
+
+    def __init__(
+        self,
+        *,
+        staging: Staging,
+        writer: RepositoryWriter,
+        index: Index,
+        load_tree: Callable[[BlobId], list[Node]],
+        progress: CaptureProgress,
+        on_file: Callable[[FileRecord], None],
+    ) -> None:
+        self._staging = staging
+        self._writer = writer
+        self._index = index
+        self._load_tree = load_tree
+        self._progress = progress
+        self._on_file = on_file
+        self._ledger = Ledger()
+        self._packing = Packing(writer=writer, ledger=self._ledger, progress=progress)
+        self._packs: set[bytes] = set()
+        self._counts = {"compared": 0, "unchanged": 0, "uncompared": 0}
+
+    def run(self, spec: PullSpec, pull: SourcePull, parent: BlobId | None) -> CaptureReport:
+        """Pull, store, record. `parent` is the root tree of the server's last snapshot.
+
+        Raises:
+            BackendError: whatever stopped it. Packs already sealed are flushed into the index
+                first where the store still works, so the next attempt uploads only the rest.
+        """
+        try:
+            report = self._pull(spec, pull)
+            walk = self._walk(spec, parent)
+            self._progress.enter(CapturePhase.FLUSH)
+            self._writer.flush()
+        except BaseException as error:
+            self._salvage(error)
+            raise
+        self._progress.enter(CapturePhase.DONE)
+        return self._report(report, *walk)
+
+    def _pull(self, spec: PullSpec, pull: SourcePull) -> PullReport:
+        image = os.fsencode(self._staging.image)
+        with Intake(
+            image, packing=self._packing, ledger=self._ledger, progress=self._progress
+        ) as intake:
+            for arrival in self._staging.interrupted_arrivals():
+                intake.take(arrival)
+            return pull.pull(spec, intake.take)
+
+    def _walk(self, spec: PullSpec, parent: BlobId | None) -> tuple[BlobId, ImageWalk]:
+        self._progress.enter(CapturePhase.TREES)
+        walk = ImageWalk(
+            os.fsencode(self._staging.image),
+            writer=self._writer,
+            index=self._index,
+            ledger=self._ledger,
+            packing=self._packing,
+            load_tree=self._load_tree,
+            on_file=self._record,
+        )
+        return walk.store(select(spec.paths), parent), walk
+
+    def _record(self, record: FileRecord) -> None:
+        kind = "compared" if record.compared else "unchanged" if record.unchanged else "uncompared"
+        self._counts[kind] += 1
+        self._note_packs(BlobKind.DATA, record.blobs)
+        self._on_file(record)
+
+    def _note_packs(self, kind: BlobKind, blobs: tuple[BlobId, ...]) -> None:
+        for blob in blobs:
+            if (pack := self._index.pack_of(kind, blob)) is not None:
+                self._packs.add(pack)
+
+    def _salvage(self, error: BaseException) -> None:
+        if isinstance(error, StoreError):
+            return
+        try:
+            self._writer.flush()
+        except BackendError:
+            # Safe to pass over: packs without an index are only re-sent, and `error` is the
+            # reason that the operator needs to see.
+            return
+
+    def _report(self, pull: PullReport, tree: BlobId, walk: ImageWalk) -> CaptureReport:
+        for subtree in walk.trees:
+            self._note_packs(BlobKind.TREE, (subtree,))
+        mismatched = self._ledger.mismatched
+        self._drop_mismatched(mismatched)
+        omissions = tuple(Omission(path=path, reason=MISMATCH) for path in mismatched)
+        totals = walk.totals
+        compared, unchanged, uncompared = self._counts.values()
+        return CaptureReport(
+            tree=tree,
+            pull=pull,
+            files=totals.files,
+            folders=totals.folders,
+            others=totals.others,
+            total_bytes=totals.bytes,
+            comparison=SourceComparison(
+                compared=compared,
+                unchanged=unchanged,
+                uncompared=max(0, uncompared - len(mismatched)),
+                mismatched=len(mismatched),
+            ),
+            omissions=pull.omissions + tuple(totals.omissions) + omissions,
+            earlier_packs=frozenset(self._packs) - {r.pack for r in self._writer.receipts},
+        )
+
+    def _drop_mismatched(self, paths: tuple[bytes, ...]) -> None:
+        """Remove staged files that are known to be wrong, so that the next pull sends them."""
+        for path in paths:
+            os.unlink(os.fsencode(self._staging.image) + b"/" + path)  # noqa: PTH108 - raw bytes

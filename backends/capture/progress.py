@@ -1,0 +1,74 @@
+"""What a running capture has done so far: counters that any thread may read."""
+
+import enum
+import threading
+from dataclasses import dataclass
+
+
+class CapturePhase(enum.Enum):
+    """What a capture is busy with."""
+
+    #: rsync is running; finished files are stored beside it.
+    PULL = "pull"
+    #: rsync has ended; folders and what it left unchanged are recorded.
+    TREES = "trees"
+    #: The last packs and the index are on their way.
+    FLUSH = "flush"
+    #: Everything is in the store.
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureStanding:
+    """One reading of the counters, in files and bytes.
+
+    Attributes:
+        phase: See `CapturePhase`.
+        arrived_files: Regular files that rsync has completed.
+        arrived_bytes: Their full size.
+        stored_files: Files whose every byte is packed and verified.
+        stored_bytes: Their full size.
+    """
+
+    phase: CapturePhase
+    arrived_files: int
+    arrived_bytes: int
+    stored_files: int
+    stored_bytes: int
+
+
+class CaptureProgress:
+    """Counters that the capture advances and a display polls; never blocks for long."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._phase = CapturePhase.PULL
+        self._arrived = [0, 0]
+        self._stored = [0, 0]
+
+    def enter(self, phase: CapturePhase) -> None:
+        """The capture goes over to `phase`."""
+        self._phase = phase
+
+    def count_arrival(self, size: int) -> None:
+        """One more file of `size` bytes is in staging."""
+        with self._lock:
+            self._arrived[0] += 1
+            self._arrived[1] += size
+
+    def count_stored(self, size: int) -> None:
+        """One more file of `size` bytes is packed."""
+        with self._lock:
+            self._stored[0] += 1
+            self._stored[1] += size
+
+    def read(self) -> CaptureStanding:
+        """The counters at this moment."""
+        with self._lock:
+            return CaptureStanding(
+                phase=self._phase,
+                arrived_files=self._arrived[0],
+                arrived_bytes=self._arrived[1],
+                stored_files=self._stored[0],
+                stored_bytes=self._stored[1],
+            )
