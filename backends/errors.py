@@ -10,12 +10,13 @@
     │   ├── WrongPassword       UnsupportedRepository               SnapshotMissing
     ├── SshError
     │   ├── HostUnreachable*    HostKeyChanged    HostKeyUnknown    LoginRefused
-    │   ├── ConnectionLost*     RemoteCommandFailed
+    │   ├── ConnectionLost*     RemoteCommandFailed                 SshTargetInvalid
     ├── TransferError
     │   ├── RsyncMissing        RsyncTooOld       SourcePathMissing SourceAccessDenied
     │   ├── TransferInterrupted*  BudgetExceeded  SourceMismatch    TransferFailed
     └── LocalError
         ├── LocalDiskFull       LocalPathUnusable ProcessTimeout*   TargetNotEmpty
+        ├── MemoryFault         ProcessFailed     ProcessStopped*   ProgramMissing
 
 A star marks errors that are worth trying again unchanged (`retryable`). Every error says what
 happened (its message), and what to do next (`hint`).
@@ -190,6 +191,12 @@ class RemoteCommandFailed(SshError):
     """A command on the server ended with an error."""
 
 
+class SshTargetInvalid(SshError):
+    """An address, user, port, alias or key is not one that is safe to pass on to ssh."""
+
+    default_hint = "Correct it: `lapseguard server update NAME …`."
+
+
 class TransferError(BackendError):
     """The pull from the server did not deliver what was asked."""
 
@@ -261,7 +268,30 @@ class ProcessTimeout(LocalError):
     retryable = True
 
 
+class ProcessFailed(LocalError):
+    """A program here ended with an error, or printed more than it may."""
+
+
+class ProcessStopped(LocalError):
+    """A program here was ended because its caller was asked to stop."""
+
+    retryable = True
+    default_hint = "Nothing is wrong; the next attempt continues."
+
+
+class ProgramMissing(LocalError):
+    """A program that is needed is not installed here."""
+
+    default_hint = "Install it and see that it is on PATH."
+
+
 class TargetNotEmpty(LocalError):
     """A restore goes only into a new or empty folder."""
 
     default_hint = "Name an empty folder with --target."
+
+
+class MemoryFault(LocalError):
+    """What was encoded here does not decode to the same bytes again; it was not uploaded."""
+
+    default_hint = "This machine's memory or processor may be faulty: test it before going on."

@@ -1,0 +1,94 @@
+"""One blob: compressed, sealed, and proven to decode before anything else sees it."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final
+
+from backends.errors import MemoryFault, RepositoryDamaged
+from backends.repository.crypto import OVERHEAD, Buffer, MasterKey
+from backends.repository.zstd import Compressor, decompress
+from backends.types import BlobId
+
+#: Plain bytes of one blob that we are willing to hold; restic's trees of a million files fit.
+LARGEST_BLOB: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedBlob:
+    """A blob ready to be put into a pack.
+
+    Attributes:
+        id: SHA-256 of the plain bytes.
+        sealed: What the pack holds.
+        uncompressed_length: Plain bytes where `sealed` is compressed, else None.
+    """
+
+    id: BlobId
+    sealed: bytes = field(repr=False)
+    uncompressed_length: int | None
+
+
+def identify(data: Buffer) -> BlobId:
+    """The name of a blob: SHA-256 of its plain bytes."""
+    return BlobId(hashlib.sha256(data).digest())
+
+
+def seal_blob(
+    master: MasterKey, data: Buffer, compressor: Compressor | None, *, blob_id: BlobId | None = None
+) -> SealedBlob:
+    """Compress where that helps, encrypt, then decode the result and compare its SHA-256.
+
+    Args:
+        master: Of the repository.
+        data: Plain bytes.
+        compressor: None in a repository of version 1, which knows no compression.
+        blob_id: SHA-256 of `data` where the caller has computed it.
+
+    Raises:
+        MemoryFault: the sealed blob does not decode to bytes with this id.
+    """
+    name = identify(data) if blob_id is None else blob_id
+    frame = compressor.compress(data) if compressor is not None and len(data) else None
+    if frame is None or len(frame) >= len(data):
+        blob = SealedBlob(id=name, sealed=master.seal(data), uncompressed_length=None)
+    else:
+        blob = SealedBlob(id=name, sealed=master.seal(frame), uncompressed_length=len(data))
+    _prove(master, blob)
+    return blob
+
+
+def open_blob(
+    master: MasterKey, sealed: Buffer, uncompressed_length: int | None, blob_id: BlobId
+) -> bytes:
+    """The plain bytes, authenticated and with the right SHA-256.
+
+    Raises:
+        RepositoryDamaged: anything else.
+    """
+    plain = master.open(sealed)
+    if uncompressed_length is not None:
+        plain = _unfold(plain, uncompressed_length)
+    if hashlib.sha256(plain).digest() != blob_id:
+        raise RepositoryDamaged(f"Blob {blob_id.hex()[:8]} does not have the checksum in its name.")
+    return plain
+
+
+def plain_length(length: int, uncompressed_length: int | None) -> int:
+    """Plain bytes of a blob that takes `length` bytes in its pack."""
+    return length - OVERHEAD if uncompressed_length is None else uncompressed_length
+
+
+def _unfold(frame: bytes, length: int) -> bytes:
+    if length > LARGEST_BLOB:
+        raise RepositoryDamaged(f"A blob claims to have {length} bytes.")
+    plain = decompress(frame, most=length)
+    if len(plain) != length:
+        raise RepositoryDamaged(f"A blob has {len(plain)} bytes instead of {length}.")
+    return plain
+
+
+def _prove(master: MasterKey, blob: SealedBlob) -> None:
+    try:
+        open_blob(master, blob.sealed, blob.uncompressed_length, blob.id)
+    except RepositoryDamaged as error:
+        raise MemoryFault(f"Blob {blob.id.hex()[:8]} did not decode to what was packed.") from error

@@ -1,0 +1,118 @@
+"""Where blobs lie, at about 55 bytes a blob: a million blobs fit in 55 MB.
+
+An open-addressing hash table over flat arrays. Blob ids are SHA-256, so their first bytes are the
+hash. A blob that lies in several packs has several rows.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_ID_SIZE: Final = 32
+_FIRST_SLOTS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One row.
+
+    Attributes:
+        pack: Number of the pack, as the caller counts them.
+        offset: First sealed byte in the pack.
+        length: Sealed bytes.
+        plain: Plain bytes where compressed, else 0.
+    """
+
+    pack: int
+    offset: int
+    length: int
+    plain: int
+
+
+class BlobTable:
+    """Rows of one kind of blob; one thread adds at a time, any may look up meanwhile."""
+
+    def __init__(self) -> None:
+        self._ids = bytearray()
+        self._packs = array("I")
+        self._offsets = array("I")
+        self._lengths = array("I")
+        self._plains = array("I")
+        #: Row number + 1, or 0 where free; replaced as a whole when it grows.
+        self._slots = array("I", bytes(4 * _FIRST_SLOTS))
+
+    def __len__(self) -> int:
+        return len(self._packs)
+
+    def __contains__(self, blob_id: bytes) -> bool:
+        return any(True for _ in self._rows(blob_id))
+
+    def add(self, blob_id: bytes, place: Place) -> bool:
+        """Append a row; False where the blob is known at this very place."""
+        for row in self._rows(blob_id):
+            if (self._packs[row], self._offsets[row]) == (place.pack, place.offset):
+                return False
+        # Readers find a row by its slot, so the slot comes last.
+        self._ids += blob_id
+        self._offsets.append(place.offset)
+        self._lengths.append(place.length)
+        self._plains.append(place.plain)
+        self._packs.append(place.pack)
+        self._link(self._slots, blob_id, len(self._packs))
+        if len(self._packs) * 3 > len(self._slots) * 2:
+            self._grow()
+        return True
+
+    def places(self, blob_id: bytes) -> list[Place]:
+        """Every row of a blob."""
+        return [self.place(row) for row in self._rows(blob_id)]
+
+    def first_pack(self, blob_id: bytes) -> int | None:
+        """The pack of one row of a blob, or None where there is no row."""
+        return next((self._packs[row] for row in self._rows(blob_id)), None)
+
+    def place(self, row: int) -> Place:
+        """One row by its number."""
+        return Place(
+            pack=self._packs[row],
+            offset=self._offsets[row],
+            length=self._lengths[row],
+            plain=self._plains[row],
+        )
+
+    def pack(self, row: int) -> int:
+        """The pack of a row."""
+        return self._packs[row]
+
+    def id(self, row: int) -> bytes:
+        """The blob of a row."""
+        return bytes(self._ids[row * _ID_SIZE : (row + 1) * _ID_SIZE])
+
+    def rows_by_pack(self) -> list[int]:
+        """All row numbers, ordered by pack and place in it."""
+        packs, offsets = self._packs, self._offsets
+        return sorted(range(len(packs)), key=lambda row: (packs[row] << 32) | offsets[row])
+
+    def _rows(self, blob_id: bytes) -> Iterator[int]:
+        slots, ids = self._slots, self._ids
+        mask = len(slots) - 1
+        slot = int.from_bytes(blob_id[:8], "little") & mask
+        while row := slots[slot]:
+            if ids[(row - 1) * _ID_SIZE : row * _ID_SIZE] == blob_id:
+                yield row - 1
+            slot = (slot + 1) & mask
+
+    @staticmethod
+    def _link(slots: "array[int]", blob_id: bytes, row: int) -> None:
+        mask = len(slots) - 1
+        slot = int.from_bytes(blob_id[:8], "little") & mask
+        while slots[slot]:
+            slot = (slot + 1) & mask
+        slots[slot] = row
+
+    def _grow(self) -> None:
+        slots = array("I", bytes(4 * 2 * len(self._slots)))
+        for row in range(len(self._packs)):
+            self._link(slots, self.id(row), row + 1)
+        self._slots = slots

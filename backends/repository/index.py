@@ -1,0 +1,241 @@
+"""The index: which blob lies where. In memory compact, in the store JSON as restic writes it."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+import orjson
+
+from backends.errors import RepositoryDamaged
+from backends.repository.blobtable import BlobTable, Place
+from backends.repository.pack import PackedBlob
+from backends.repository.unpacked import (
+    ObjectKind,
+    OpenRepository,
+    list_unpacked,
+    load_unpacked,
+    save_unpacked,
+)
+from backends.types import BlobId, BlobKind
+
+#: Index objects fetched at the same time; each may unfold to some 10 MB.
+_FETCHES: Final = 4
+#: Lengths and offsets are 32 bit in pack headers, so no larger pack is possible.
+_LARGEST: Final = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedPack:
+    """A pack and what the index says is in it.
+
+    Attributes:
+        pack: SHA-256 of the pack, 32 raw bytes.
+        blobs: In any order.
+    """
+
+    pack: bytes
+    blobs: tuple[PackedBlob, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexObject:
+    """One index object of the store.
+
+    Attributes:
+        supersedes: Ids in hex of index objects that it replaces.
+        packs: What it lists.
+    """
+
+    supersedes: tuple[str, ...]
+    packs: tuple[IndexedPack, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobLocation:
+    """One place where a blob is stored."""
+
+    pack: bytes
+    blob: PackedBlob
+
+
+class Index:
+    """All that is known of packs; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._tables = {kind: BlobTable() for kind in BlobKind}
+        self._packs: list[bytes] = []
+        self._numbers: dict[bytes, int] = {}
+        self._adding = threading.Lock()
+
+    def __len__(self) -> int:
+        """How many places of blobs it knows."""
+        return sum(len(table) for table in self._tables.values())
+
+    def add_pack(self, pack: bytes, blobs: Iterable[PackedBlob]) -> None:
+        """Take note of a pack; telling it the same again changes nothing."""
+        with self._adding:
+            number = self._number(pack)
+            for blob in blobs:
+                place = Place(
+                    pack=number,
+                    offset=blob.offset,
+                    length=blob.length,
+                    plain=blob.uncompressed_length or 0,
+                )
+                self._tables[blob.kind].add(blob.id, place)
+
+    def has(self, kind: BlobKind, blob_id: BlobId) -> bool:
+        """Whether the blob is stored."""
+        return blob_id in self._tables[kind]
+
+    def pack_of(self, kind: BlobKind, blob_id: BlobId) -> bytes | None:
+        """A pack that holds the blob, or None where it is unknown."""
+        number = self._tables[kind].first_pack(blob_id)
+        return None if number is None else self._packs[number]
+
+    def lookup(self, kind: BlobKind, blob_id: BlobId) -> tuple[BlobLocation, ...]:
+        """Every place of a blob; empty where it is unknown."""
+        places = self._tables[kind].places(blob_id)
+        return tuple(self._location(kind, blob_id, place) for place in places)
+
+    def pack_ids(self) -> frozenset[bytes]:
+        """All packs that it lists."""
+        return frozenset(self._numbers)
+
+    def packs(self) -> Iterator[IndexedPack]:
+        """Every pack with its blobs by offset; a pack that mixes kinds comes once for each."""
+        for kind, table in self._tables.items():
+            rows = groupby(table.rows_by_pack(), key=table.pack)
+            for number, members in rows:
+                blobs = tuple(self._blob(kind, table, row) for row in members)
+                yield IndexedPack(pack=self._packs[number], blobs=blobs)
+
+    def _number(self, pack: bytes) -> int:
+        number = self._numbers.setdefault(pack, len(self._packs))
+        if number == len(self._packs):
+            self._packs.append(pack)
+        return number
+
+    def _blob(self, kind: BlobKind, table: BlobTable, row: int) -> PackedBlob:
+        return self._location(kind, BlobId(table.id(row)), table.place(row)).blob
+
+    def _location(self, kind: BlobKind, blob_id: BlobId, place: Place) -> BlobLocation:
+        blob = PackedBlob(
+            kind=kind,
+            id=blob_id,
+            offset=place.offset,
+            length=place.length,
+            uncompressed_length=place.plain or None,
+        )
+        return BlobLocation(pack=self._packs[place.pack], blob=blob)
+
+
+def load_index(repository: OpenRepository) -> Index:
+    """Everything that the repository's index objects say.
+
+    Raises:
+        RepositoryDamaged: an index object cannot be read.
+    """
+    ids = list_unpacked(repository, ObjectKind.INDEX)
+    index, superseded = _merge(repository, ids)
+    # A crash between writing a new index object and removing the old ones leaves both.
+    if not superseded.isdisjoint(ids):
+        index, _ = _merge(repository, tuple(id_ for id_ in ids if id_ not in superseded))
+    return index
+
+
+def load_index_object(repository: OpenRepository, object_id: str) -> IndexObject:
+    """One index object.
+
+    Raises:
+        ObjectMissing, RepositoryDamaged: it is gone or cannot be read.
+    """
+    return decode_index(load_unpacked(repository, ObjectKind.INDEX, object_id))
+
+
+def save_index(repository: OpenRepository, packs: Iterable[IndexedPack]) -> str:
+    """Store an index object over `packs`, all of which must be stored already; returns its id."""
+    return save_unpacked(repository, ObjectKind.INDEX, encode_index(packs))
+
+
+def encode_index(packs: Iterable[IndexedPack]) -> bytes:
+    """The JSON of an index object."""
+    listed = [
+        {"id": pack.pack.hex(), "blobs": [_encode_blob(blob) for blob in pack.blobs]}
+        for pack in packs
+    ]
+    return orjson.dumps({"packs": listed})
+
+
+def decode_index(document: bytes) -> IndexObject:
+    """Read it back, strictly.
+
+    Raises:
+        RepositoryDamaged: malformed.
+    """
+    try:
+        fields = orjson.loads(document)
+        # Go writes an empty list that was never made as null.
+        packs = tuple(_decode_pack(pack) for pack in fields["packs"] or ())
+        supersedes = tuple(str(id_) for id_ in fields.get("supersedes") or ())
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RepositoryDamaged("An index object is malformed.") from error
+    return IndexObject(supersedes=supersedes, packs=packs)
+
+
+def _merge(repository: OpenRepository, ids: tuple[str, ...]) -> tuple[Index, set[str]]:
+    index, superseded = Index(), set[str]()
+    with ThreadPoolExecutor(_FETCHES, thread_name_prefix="index") as threads:
+        for start in range(0, len(ids), _FETCHES):
+            batch = ids[start : start + _FETCHES]
+            for found in threads.map(lambda id_: load_index_object(repository, id_), batch):
+                superseded.update(found.supersedes)
+                for pack in found.packs:
+                    index.add_pack(pack.pack, pack.blobs)
+    return index, superseded
+
+
+def _encode_blob(blob: PackedBlob) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "id": blob.id.hex(),
+        "type": blob.kind.value,
+        "offset": blob.offset,
+        "length": blob.length,
+    }
+    if blob.uncompressed_length is not None:
+        fields["uncompressed_length"] = blob.uncompressed_length
+    return fields
+
+
+def _decode_pack(fields: dict[str, Any]) -> IndexedPack:
+    blobs = tuple(_decode_blob(blob) for blob in fields["blobs"] or ())
+    return IndexedPack(pack=_decode_id(fields["id"]), blobs=blobs)
+
+
+def _decode_blob(fields: dict[str, Any]) -> PackedBlob:
+    return PackedBlob(
+        kind=_KINDS[fields["type"]],
+        id=BlobId(_decode_id(fields["id"])),
+        offset=_decode_count(fields["offset"]),
+        length=_decode_count(fields["length"]),
+        uncompressed_length=_decode_count(fields.get("uncompressed_length", 0)) or None,
+    )
+
+
+_KINDS: Final = {kind.value: kind for kind in BlobKind}
+
+
+def _decode_id(text: str) -> bytes:
+    raw = bytes.fromhex(text)
+    if len(raw) != 32:  # noqa: PLR2004 - SHA-256
+        raise ValueError(text)
+    return raw
+
+
+def _decode_count(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _LARGEST:
+        raise ValueError(value)
+    return value
