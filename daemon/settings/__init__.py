@@ -1,0 +1,33 @@
+"""The settings of the program.
+
+`model` has every name that may be written, `files` finds and merges the files, `problems` says
+what is wrong with them, `configuration` is all of it together.
+"""
+
+from daemon.settings.configuration import (
+    Configuration,
+    Entry,
+    load_configuration,
+    settings_schema,
+)
+from daemon.settings.files import Environment
+from daemon.settings.model import (
+    DaemonSettings,
+    DefaultSettings,
+    Settings,
+    StoreSecretName,
+    StoreSettings,
+)
+
+__all__ = [
+    "Configuration",
+    "DaemonSettings",
+    "DefaultSettings",
+    "Entry",
+    "Environment",
+    "Settings",
+    "StoreSecretName",
+    "StoreSettings",
+    "load_configuration",
+    "settings_schema",
+]
