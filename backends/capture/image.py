@@ -15,7 +15,7 @@ from backends.capture.packing import Packing
 from backends.capture.selection import Selection
 from backends.errors import LocalPathUnusable
 from backends.repository.index import Index
-from backends.repository.tree import Node, NodeType, encode_tree, go_mode
+from backends.repository.tree import Node, NodeType, encode_tree, go_mode, node_type
 from backends.repository.writer import RepositoryWriter
 from backends.types import BlobId, BlobKind, Omission
 
@@ -52,10 +52,20 @@ class ImageTotals:
     omissions: list[Omission] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One staged entry with what its source was."""
+
+    name: bytes
+    path: bytes
+    place: bytes
+    stat: os.stat_result
+    source: SourceAttributes
+
+
 @dataclass(slots=True)
 class _Folder:
-    path: bytes
-    node: Node | None
+    entry: _Entry | None
     selection: Selection
     known: dict[bytes, Node]
     entries: Iterator[os.DirEntry[bytes]]
@@ -97,7 +107,7 @@ class ImageWalk:
             StoreError, RepositoryError: from the writer.
             LocalPathUnusable: the image itself cannot be read.
         """
-        stack = [self._open(b"", None, selection, parent)]
+        stack = [self._open(None, selection, parent)]
         while True:
             folder = stack[-1]
             entry = next(folder.entries, None)
@@ -108,72 +118,65 @@ class ImageWalk:
             stack.pop()
             if not stack:
                 return tree
-            assert folder.node is not None  # noqa: S101 - only the root has none
-            stack[-1].nodes.append(folder.node.with_subtree(tree))
+            assert folder.entry is not None  # noqa: S101 - only the root has none
+            stack[-1].nodes.append(_describe(folder.entry, NodeType.DIR, subtree=tree))
 
-    def _open(
-        self, path: bytes, node: Node | None, selection: Selection, parent: BlobId | None
-    ) -> _Folder:
+    def _open(self, entry: _Entry | None, selection: Selection, parent: BlobId | None) -> _Folder:
+        place = entry.place if entry else self._image
         try:
-            with os.scandir(self._image + b"/" + path) as found:
-                entries = [entry for entry in found if selection.names(entry.name)]
+            with os.scandir(place) as found:
+                entries = [child for child in found if selection.names(child.name)]
         except OSError as error:
             raise LocalPathUnusable(
-                f"Cannot read the staged folder {os.fsdecode(path)!r}: {error.strerror}."
+                f"Cannot read the staged folder {os.fsdecode(place)!r}: {error.strerror}."
             ) from error
         entries.sort(key=_name)
         known = {child.name: child for child in self._load_tree(parent)} if parent else {}
-        return _Folder(path, node, selection, known, iter(entries))
+        return _Folder(entry, selection, known, iter(entries))
 
-    def _visit(self, stack: list[_Folder], folder: _Folder, entry: os.DirEntry[bytes]) -> None:
-        path = folder.path + b"/" + entry.name if folder.path else entry.name
-        stat = entry.stat(follow_symlinks=False)
-        attributes = read_attributes(entry.path, stat)
-        known = folder.known.get(entry.name)
-        if entry.is_dir(follow_symlinks=False):
+    def _visit(self, stack: list[_Folder], folder: _Folder, found: os.DirEntry[bytes]) -> None:
+        entry = _look_at(found, folder.entry)
+        self.totals.omissions += (
+            Omission(path=entry.path, reason=problem) for problem in entry.source.problems
+        )
+        known = folder.known.get(found.name)
+        kind = node_type(entry.source.mode)
+        if kind is NodeType.DIR:
             self.totals.folders += 1
             subtree = known.subtree if known else None
-            node = _describe(entry.name, stat, attributes, NodeType.DIR)
-            selection = folder.selection.below(entry.name)
-            stack.append(self._open(path, node, selection, subtree))
+            stack.append(self._open(entry, folder.selection.below(found.name), subtree))
+        elif kind is NodeType.FILE:
+            folder.nodes.append(self._fill(entry, known))
         else:
-            node = _describe(entry.name, stat, attributes, NodeType.of(attributes.mode))
-            if node.type is NodeType.FILE:
-                node = self._fill(path, entry.path, stat, node, known)
-            else:
-                self.totals.others += 1
-            folder.nodes.append(node)
+            self.totals.others += 1
+            folder.nodes.append(_describe(entry, kind))
 
-    def _fill(
-        self, path: bytes, place: bytes, stat: os.stat_result, node: Node, known: Node | None
-    ) -> Node:
-        record = self._take_over(path, stat, known) or self._take_stored(path, place, stat)
+    def _fill(self, entry: _Entry, known: Node | None) -> Node:
+        record = self._take_over(entry, known) or self._take_stored(entry)
         self.totals.files += 1
         self.totals.bytes += record.size
         self._on_file(record)
-        return node.with_content(record.blobs, record.size)
+        return _describe(entry, NodeType.FILE, content=record.blobs, size=record.size)
 
-    def _take_over(
-        self, path: bytes, stat: os.stat_result, known: Node | None
-    ) -> FileRecord | None:
+    def _take_over(self, entry: _Entry, known: Node | None) -> FileRecord | None:
         """The parent's content, if the staged file is the very one that the parent recorded."""
-        if known is None or known.content is None or not _is_same(stat, known):
+        if known is None or known.content is None or not _is_same(entry.stat, known):
             return None
         if not all(self._index.has(BlobKind.DATA, blob) for blob in known.content):
             return None
         return FileRecord(
-            path=path,
-            size=stat.st_size,
+            path=entry.path,
+            size=known.size,
             blobs=known.content,
             sha256=known.content[0] if len(known.content) == 1 else None,
             compared=False,
             unchanged=True,
         )
 
-    def _take_stored(self, path: bytes, place: bytes, stat: os.stat_result) -> FileRecord:
-        content = self._ledger.find(stat) or self._packing.pack(place, None)
+    def _take_stored(self, entry: _Entry) -> FileRecord:
+        content = self._ledger.find(entry.stat) or self._packing.pack(entry.place, None)
         return FileRecord(
-            path=path,
+            path=entry.path,
             size=content.size,
             blobs=content.blobs,
             sha256=content.sha256,
@@ -200,23 +203,43 @@ def _is_same(stat: os.stat_result, known: Node) -> bool:
     )
 
 
+def _look_at(found: os.DirEntry[bytes], parent: _Entry | None) -> _Entry:
+    stat = found.stat(follow_symlinks=False)
+    return _Entry(
+        name=found.name,
+        path=parent.path + b"/" + found.name if parent else found.name,
+        place=found.path,
+        stat=stat,
+        source=read_attributes(found.path, stat),
+    )
+
+
 def _describe(
-    name: bytes, stat: os.stat_result, attributes: SourceAttributes, kind: NodeType
+    entry: _Entry,
+    kind: NodeType,
+    *,
+    content: tuple[BlobId, ...] | None = None,
+    size: int = 0,
+    subtree: BlobId | None = None,
 ) -> Node:
     """A node with the source's attributes and the staged file's inode, ctime and link count."""
+    stat, source = entry.stat, entry.source
     return Node(
-        name=name,
+        name=entry.name,
         type=kind,
-        mode=go_mode(attributes.mode),
+        mode=go_mode(source.mode),
         mtime_ns=stat.st_mtime_ns,
         atime_ns=stat.st_mtime_ns,
         ctime_ns=stat.st_ctime_ns,
-        uid=attributes.uid,
-        gid=attributes.gid,
+        uid=source.uid,
+        gid=source.gid,
         inode=stat.st_ino,
         device_id=stat.st_dev,
-        links=stat.st_nlink,
-        link_target=attributes.link_target or b"",
-        device=os.makedev(*attributes.rdev) if attributes.rdev else 0,
-        xattrs=attributes.xattrs,
+        size=size,
+        links=0 if kind is NodeType.DIR else stat.st_nlink,
+        link_target=source.link_target or b"",
+        device=os.makedev(*source.rdev) if source.rdev else 0,
+        xattrs=source.xattrs,
+        content=content,
+        subtree=subtree,
     )
