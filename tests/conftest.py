@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+# Parts import one another; each must be rewritten whoever asks for it first.
+pytest.register_assert_rewrite("tests.parts")
+
 pytest_plugins = [
     f"tests.parts.{module.stem}"
     for module in sorted((Path(__file__).parent / "parts").glob("[a-z]*.py"))
