@@ -8,7 +8,7 @@ import enum
 import stat
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -26,7 +26,6 @@ __all__ = [
     "decode_tree",
     "encode_tree",
     "go_mode",
-    "node_type",
     "posix_mode",
 ]
 
@@ -55,6 +54,11 @@ class NodeType(enum.Enum):
     INVALID = ""
     """A word we do not know: damage, or a newer restic."""
 
+    @classmethod
+    def of(cls, st_mode: int) -> "NodeType":
+        """Name the type in an `st_mode`; one that POSIX does not know is invalid."""
+        return _POSIX_TYPES.get(stat.S_IFMT(st_mode), cls.INVALID)
+
 
 _TYPES = {kind.value: kind for kind in NodeType}
 _POSIX_TYPES = {
@@ -66,11 +70,6 @@ _POSIX_TYPES = {
     stat.S_IFIFO: NodeType.FIFO,
     stat.S_IFSOCK: NodeType.SOCKET,
 }
-
-
-def node_type(st_mode: int) -> NodeType:
-    """Name the type in an `st_mode`; one that POSIX does not know is invalid."""
-    return _POSIX_TYPES.get(stat.S_IFMT(st_mode), NodeType.INVALID)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +121,14 @@ class Node:
     subtree: BlobId | None = None
     generic_attributes: tuple[tuple[str, bytes], ...] = ()
     error: str = ""
+
+    def with_content(self, content: tuple[BlobId, ...], size: int) -> "Node":
+        """The same file with these bytes."""
+        return replace(self, content=content, size=size)
+
+    def with_subtree(self, subtree: BlobId) -> "Node":
+        """The same folder with these entries."""
+        return replace(self, subtree=subtree)
 
 
 def encode_tree(nodes: Iterable[Node]) -> bytes:

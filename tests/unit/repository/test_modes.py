@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from backends.repository.tree import NodeType, go_mode, node_type, posix_mode
+from backends.repository.tree import NodeType, go_mode, posix_mode
 
 #: Bits as the documentation of Go's io/fs package lists them: letters from the top bit down.
 GO_BITS = {letter: 1 << (31 - place) for place, letter in enumerate("dalTLDpSugct?")}
@@ -27,7 +27,7 @@ def bits(letters: str) -> int:
 @pytest.mark.parametrize(("posix", "letters", "kind"), TYPES)
 def test_each_file_type_has_go_s_bits(posix, letters, kind):
     assert go_mode(posix | 0o640) == bits(letters) | 0o640
-    assert node_type(posix | 0o640) is kind
+    assert NodeType.of(posix | 0o640) is kind
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_every_mode_of_every_type_comes_back_as_it_was():
 
 
 def test_a_type_that_posix_does_not_know_is_invalid():
-    assert node_type(0) is NodeType.INVALID
+    assert NodeType.of(0) is NodeType.INVALID
     assert stat.S_IFMT(posix_mode(bits("?") | 0o644)) == 0
