@@ -1,0 +1,148 @@
+"""How answers look: tables and sentences for people, one JSON document for programs.
+
+Everything that came from a server or a settings file is made printable on its way out.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from daemon.cli.invocation import invocation_of
+from daemon.domain.instant import write_second
+from daemon.errors import NotConfirmed
+from daemon.printable import printable, printable_lines
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+WIDTH: Final = 100
+
+#: `--json`, as every reading command has it.
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+_KIB: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """Where one command's answer goes.
+
+    Attributes:
+        as_json: A JSON document is asked for; sentences and tables are left out.
+        quiet: Sentences that report progress are left out.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+
+    @classmethod
+    def of(cls, ctx: typer.Context, *, as_json: bool = False) -> "Output":
+        """As the global options and the command's own `--json` ask for."""
+        return cls(as_json=as_json, quiet=invocation_of(ctx).quiet)
+
+    def document(self, value: Json) -> None:
+        """Print the one JSON document."""
+        unicode = "utf" in (sys.stdout.encoding or "").lower()
+        text = json.dumps(value, indent=2, ensure_ascii=not unicode)
+        sys.stdout.write(text + "\n")
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = ""
+    ) -> None:
+        """Print a table of at most 100 columns; `empty` instead where there are no rows."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for column in columns:
+            right = column.startswith(">")
+            table.add_column(
+                column.lstrip(">"), justify="right" if right else "left", overflow="fold"
+            )
+        for row in rows:
+            table.add_row(*(Text(printable_lines(cell)) for cell in row))
+        if table.row_count == 0:
+            self.say(empty)
+            return
+        console().print(table)
+
+    def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Print one thing's properties, a line each, aligned; empty ones are left out."""
+        shown = [(name, value) for name, value in pairs if value]
+        width = max((len(name) for name, _ in shown), default=0)
+        for name, value in shown:
+            indented = printable_lines(value).replace("\n", "\n" + " " * (width + 2))
+            sys.stdout.write(f"{name.ljust(width)}  {indented}\n")
+
+    def say(self, text: str) -> None:
+        """Print a sentence that is part of the answer."""
+        if not self.as_json:
+            sys.stdout.write(printable_lines(text) + "\n")
+
+    def note(self, text: str) -> None:
+        """Print a sentence about what was done; `-q` leaves it out."""
+        if not self.quiet:
+            self.say(text)
+
+    def warn(self, text: str) -> None:
+        """Print a warning on standard error."""
+        sys.stderr.write(printable_lines(f"warning: {text}") + "\n")
+
+
+def console() -> Console:
+    """Standard output for tables: never wider than 100, and exactly 100 where it is no terminal."""
+    detected = Console(markup=False, highlight=False, emoji=False)
+    width = min(detected.width, WIDTH) if detected.is_terminal else WIDTH
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+def require_yes(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone, or is a matter of trust.
+
+    Raises:
+        NotConfirmed: the answer was no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise NotConfirmed(f"{question} There is no terminal to ask at.")
+    sys.stderr.write(f"{printable(question)} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise NotConfirmed(f"{question} The answer was no.")
+
+
+def size(count: int | None) -> str:
+    """Bytes for people: `1.4 GiB`; empty where unknown."""
+    if count is None:
+        return ""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < _KIB:
+            return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _KIB
+    return f"{amount:.1f} TiB"
+
+
+def span(duration: timedelta) -> str:
+    """A duration for people, in its two largest units: `3 d 4 h`; negative ones get a minus."""
+    seconds = int(abs(duration.total_seconds()))
+    sign = "-" if duration < timedelta() else ""
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    largest = next((i for i, (value, _) in enumerate(parts) if value), len(parts) - 1)
+    shown = [f"{value} {unit}" for value, unit in parts[largest : largest + 2] if value]
+    return sign + " ".join(shown or ["0 s"])
+
+
+def instant(at: datetime | None) -> str:
+    """An instant for people and programs: `2026-11-23T06:01:01Z`; empty where there is none."""
+    return "" if at is None else write_second(at)
