@@ -14,6 +14,7 @@
     ├── TransferError
     │   ├── RsyncMissing        RsyncTooOld       SourcePathMissing SourceAccessDenied
     │   ├── TransferInterrupted*  BudgetExceeded  SourceMismatch    TransferFailed
+    ├── SignatureInvalid
     └── LocalError
         ├── LocalDiskFull       LocalPathUnusable ProcessTimeout*   TargetNotEmpty
         ├── MemoryFault         ProcessFailed     ProcessStopped*   ProgramMissing
@@ -246,6 +247,12 @@ class SourceMismatch(TransferError):
     """Bytes here differ from the checksum the source computed of the same file."""
 
     default_hint = "Staging may be damaged (disk, memory); run again, it is read afresh."
+
+
+class SignatureInvalid(BackendError):
+    """A signature is not what the named key makes of these bytes."""
+
+    default_hint = "The bytes or the key were changed since; compare with an untouched copy."
 
 
 class LocalError(BackendError):
