@@ -1,0 +1,176 @@
+"""What is backed up: a host, how to log in, and which of its paths to save."""
+
+import base64
+import binascii
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Final
+
+from daemon.domain.identifier import check_name
+from daemon.domain.instant import as_utc
+from daemon.domain.verification import Depth
+from daemon.errors import InvalidValue
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.:_][A-Za-z0-9.:_-]{0,252}", re.ASCII)
+_USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+_KEY_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9@.-]*", re.ASCII)
+_HIGHEST_PORT: Final = 65535
+#: rsync reads these beginnings of a pattern as rules of another kind.
+_RULE_MARKS: Final = ("+ ", "- ")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One registered server.
+
+    Attributes:
+        name: Unique here; also the name of its repository.
+        host: DNS name or address.
+        port: TCP port of sshd.
+        user: Login name on the server.
+        identity: Private key file, or None for the one that `init` made.
+        host_key: The pinned key as `type base64`.
+        paths: Absolute, without `.`, `..` or double slashes; duplicates are dropped, and so are
+            paths below another one, unless `one_file_system` gives them a meaning of their own.
+        excludes: rsync patterns; one that begins with `/` is a path on the server.
+        sudo: Run the server's rsync by `sudo -n`.
+        one_file_system: Do not cross into other mounted file systems.
+        store: Name of the store, or None for the default one.
+        verify_depth: How deep its runs are verified, or None for the default.
+        created_at: When it was registered (UTC).
+
+    Raises:
+        InvalidValue: on construction, for any value that could not be used later.
+    """
+
+    name: str
+    host: str
+    port: int = 22
+    user: str
+    identity: str | None = None
+    host_key: str
+    paths: tuple[str, ...]
+    excludes: tuple[str, ...] = ()
+    sudo: bool = False
+    one_file_system: bool = False
+    store: str | None = None
+    verify_depth: Depth | None = None
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        _check_login(self.host, self.port, self.user)
+        check_host_key(self.host_key)
+        if self.store is not None:
+            check_name(self.store)
+        paths = normalise_paths(self.paths, keep_nested=self.one_file_system)
+        for pattern in self.excludes:
+            _check_exclude(pattern, paths)
+        object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "created_at", as_utc(self.created_at))
+
+
+def normalise_paths(paths: Iterable[str], *, keep_nested: bool = False) -> tuple[str, ...]:
+    """The paths as they are stored: each clean, none twice, in the order given.
+
+    Args:
+        paths: As a person typed them.
+        keep_nested: Keep `/srv/db` beside `/srv`; else the outer one alone says the same.
+
+    Raises:
+        InvalidValue: a path is relative, climbs with `..`, or holds a control character; or
+            there is none at all.
+    """
+    clean = tuple(dict.fromkeys(_normalise_path(path) for path in paths))
+    if not clean:
+        raise InvalidValue("No path is given.", hint="Name at least one with --path.")
+    if keep_nested:
+        return clean
+    return tuple(path for path in clean if not any(_is_below(path, other) for other in clean))
+
+
+def check_host_key(host_key: str) -> str:
+    """Give back a key written `type base64`, or raise InvalidValue."""
+    kind, _, blob = host_key.partition(" ")
+    try:
+        raw = base64.b64decode(blob, validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    # The blob begins with its own type as a length-prefixed string: RFC 4253, section 6.6.
+    if not _KEY_TYPE.fullmatch(kind) or not raw.startswith(_length_prefixed(kind)):
+        raise InvalidValue(
+            "The host key is not of the form `ssh-ed25519 AAAA…`.",
+            hint="Copy it from the server's /etc/ssh/ssh_host_ed25519_key.pub, or use --scan.",
+        )
+    return host_key
+
+
+def _length_prefixed(text: str) -> bytes:
+    return len(text).to_bytes(4, "big") + text.encode("ascii")
+
+
+def _check_login(host: str, port: int, user: str) -> None:
+    if not _HOST.fullmatch(host):
+        raise InvalidValue(f"{host!r} is not a host name or address.")
+    if not 1 <= port <= _HIGHEST_PORT:
+        raise InvalidValue(f"{port} is not a TCP port.", hint="Ports are 1 to 65535.")
+    if not _USER.fullmatch(user):
+        raise InvalidValue(f"{user!r} is not a login name.")
+
+
+def _check_text(text: str, what: str) -> None:
+    if not text or any(ord(character) < ord(" ") for character in text) or not _is_utf8(text):
+        raise InvalidValue(f"{what} {text!r} is empty, or holds a control character or a bad byte.")
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _normalise_path(path: str) -> str:
+    _check_text(path, "The path")
+    if not path.startswith("/"):
+        raise InvalidValue(f"The path {path} is not absolute.", hint=f"Perhaps /{path}?")
+    if ".." in path.split("/"):
+        # What `..` means depends on symbolic links that only the server knows.
+        raise InvalidValue(f"The path {path} contains `..`.", hint="Write it without.")
+    return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _is_below(path: str, outer: str) -> bool:
+    return path != outer and path.startswith(outer.rstrip("/") + "/")
+
+
+def _check_exclude(pattern: str, paths: tuple[str, ...]) -> None:
+    _check_text(pattern, "The exclude pattern")
+    if pattern.startswith(_RULE_MARKS) or pattern == "!":
+        raise InvalidValue(
+            f"The exclude pattern {pattern!r} would be read as another kind of rule.",
+            hint="Give plain patterns, without `+ `, `- ` or `!`.",
+        )
+    hidden = next((path for path in paths if _hides(pattern, path)), None)
+    if hidden is not None:
+        raise InvalidValue(
+            f"The exclude pattern {pattern} hides the whole path {hidden}.",
+            hint="Drop the pattern, or the path.",
+        )
+
+
+def _hides(pattern: str, path: str) -> bool:
+    """Whether rsync would skip `path` itself; undecided patterns (`**`) count as no."""
+    parts = path.strip("/").split("/")
+    if "**" in pattern or path == "/":
+        return False
+    wanted = pattern.strip("/").split("/")
+    if pattern.startswith("/"):
+        return len(wanted) <= len(parts) and _match(wanted, parts)
+    starts = range(len(parts) - len(wanted) + 1)
+    return any(_match(wanted, parts[start:]) for start in starts)
+
+
+def _match(wanted: list[str], parts: list[str]) -> bool:
+    return all(fnmatchcase(part, want) for want, part in zip(wanted, parts, strict=False))
