@@ -78,20 +78,23 @@ def parse_acl(stored: bytes) -> StoredAcl:
 def access_acl(stored: bytes, mode: int) -> bytes | None:
     """The `system.posix_acl_access` of a file with this mode; None where the mode says it all.
 
+    Owner, mask and other are the mode's bits by the kernel's own rule. The record is not asked
+    for them: rsync sends equal lists once without their mask, and then stores the mask of the
+    first file that had the list with all of them.
+
     Raises:
         MalformedAcl: see `parse_acl`.
     """
     acl = parse_acl(stored)
-    group_bits = mode >> 3 & _PERMISSIONS
     if acl.mask is None and not acl.named:
         return None
+    group_bits = mode >> 3 & _PERMISSIONS
     return _kernel_acl(
         acl,
-        owner=_or(acl.owner, mode >> 6 & _PERMISSIONS),
-        group=_or(acl.group, group_bits),
-        # The group bits of a file that has an ACL *are* its mask.
-        mask=_or(acl.mask, group_bits),
-        other=_or(acl.other, mode & _PERMISSIONS),
+        owner=mode >> 6 & _PERMISSIONS,
+        group=group_bits if acl.group is None else acl.group,
+        mask=group_bits,
+        other=mode & _PERMISSIONS,
     )
 
 
@@ -135,10 +138,6 @@ def _checked(word: int) -> int:
     if word > _PERMISSIONS:
         raise MalformedAcl(f"{word:#x} is no permission")
     return word
-
-
-def _or(value: int | None, otherwise: int) -> int:
-    return otherwise if value is None else value
 
 
 def _union(*permissions: int) -> int:

@@ -45,6 +45,14 @@ def test_what_the_mode_says_is_filled_in_from_the_mode() -> None:
     )
 
 
+def test_the_mask_is_the_modes_even_where_another_files_was_recorded() -> None:
+    named = (7, 4 | IS_USER)
+
+    recorded = access_acl(stored(ABSENT, 7, 1, ABSENT, named), 0o100660)
+
+    assert recorded == access_acl(stored(ABSENT, 7, 6, ABSENT, named), 0o100660)
+
+
 def test_a_mask_left_out_is_the_group_bits_of_the_mode() -> None:
     value = access_acl(stored(ABSENT, 0, ABSENT, ABSENT, (7, 4 | IS_USER)), 0o100640)
 
