@@ -5,6 +5,7 @@ the parent snapshot (the staged file has not been touched since: same size, mtim
 restic's own rule), or, failing both, is read now.
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from backends.repository.index import Index
 from backends.repository.tree import Node, NodeType, encode_tree, go_mode, node_type
 from backends.repository.writer import RepositoryWriter
 from backends.types import BlobId, BlobKind, Omission
+
+EMPTY_SHA256 = hashlib.sha256(b"").digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +171,7 @@ class ImageWalk:
             path=entry.path,
             size=known.size,
             blobs=known.content,
-            sha256=known.content[0] if len(known.content) == 1 else None,
+            sha256=_sha256_of(known.content),
             compared=False,
             unchanged=True,
         )
@@ -192,6 +195,13 @@ class ImageWalk:
 
 def _name(entry: os.DirEntry[bytes]) -> bytes:
     return entry.name
+
+
+def _sha256_of(content: tuple[BlobId, ...]) -> bytes | None:
+    """A file's digest where its blobs tell it: one blob is the file; none is the empty file."""
+    if len(content) > 1:
+        return None
+    return content[0] if content else EMPTY_SHA256
 
 
 def _is_same(stat: os.stat_result, known: Node) -> bool:

@@ -1,0 +1,77 @@
+"""The SHA256SUMS listing of one run: written while the trees are, read to prove a restore."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import zstandard
+
+from backends.capture.image import FileRecord
+from daemon.domain.pathtext import RawPath
+from daemon.domain.sums import FileSum, read_sums, write_sums
+from daemon.errors import ManifestInvalid
+
+_READ_SIZE = 2**20
+
+
+class SumsListing:
+    """Takes files in the order of the trees, keeps only the compressed listing in memory.
+
+    Args:
+        image: The staging image, for the rare file whose digest nobody knows any more.
+        earlier: Digests of the parent snapshot's listing; asked only for unchanged files of
+            several blobs, so it is read only when there is one.
+    """
+
+    def __init__(self, image: Path, earlier: "EarlierSums") -> None:
+        self._image = image
+        self._earlier = earlier
+        self._compressor = zstandard.ZstdCompressor(level=6).compressobj()
+        self._parts: list[bytes] = []
+
+    def add(self, record: FileRecord) -> None:
+        """The next file of the walk."""
+        sha256 = record.sha256 or self._earlier.find(record.path) or self._hash(record.path)
+        for line in write_sums([FileSum(path=record.path, sha256=sha256)]):
+            if part := self._compressor.compress(line):
+                self._parts.append(part)
+
+    def finish(self) -> bytes:
+        """The whole listing, zstd-compressed; nothing may be added afterwards."""
+        return b"".join([*self._parts, self._compressor.flush()])
+
+    def _hash(self, path: RawPath) -> bytes:
+        digest = hashlib.sha256()
+        with (self._image / path.decode(errors="surrogateescape")).open("rb") as file:
+            while part := file.read(_READ_SIZE):
+                digest.update(part)
+        return digest.digest()
+
+
+class EarlierSums:
+    """The listing of the run that unchanged files are taken over from; read on first use."""
+
+    def __init__(self, document: bytes | None) -> None:
+        self._document = document
+        self._sums: dict[RawPath, bytes] | None = None
+
+    def find(self, path: RawPath) -> bytes | None:
+        """The file's digest in that run, if it is listed."""
+        if self._sums is None:
+            entries = read_listing(self._document) if self._document else ()
+            self._sums = {entry.path: entry.sha256 for entry in entries}
+        return self._sums.get(path)
+
+
+def read_listing(document: bytes) -> Iterator[FileSum]:
+    """The entries of a compressed listing.
+
+    Raises:
+        ManifestInvalid: it is not zstd, or not a listing.
+    """
+    reader = zstandard.ZstdDecompressor().stream_reader(document)
+    try:
+        yield from read_sums(io.BufferedReader(reader))
+    except zstandard.ZstdError as error:
+        raise ManifestInvalid(f"The listing of checksums cannot be unpacked: {error}.") from error

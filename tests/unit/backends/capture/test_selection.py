@@ -1,0 +1,33 @@
+"""Which entries of the staging image belong to a copy."""
+
+from backends.capture.selection import select
+
+
+def test_a_path_selects_itself_its_parents_by_name_and_everything_below() -> None:
+    root = select(("/srv/www",))
+
+    assert root.names(b"srv")
+    assert not root.names(b"etc")
+    assert not root.below(b"srv").names(b"db")
+    assert root.below(b"srv").below(b"www").names(b"anything")
+
+
+def test_leftovers_of_a_path_that_is_no_longer_asked_for_stay_out() -> None:
+    root = select(("/srv/www", "/etc"))
+
+    assert root.below(b"etc").whole
+    assert not root.below(b"srv").whole
+
+
+def test_the_root_folder_selects_everything() -> None:
+    assert select(("/",)).whole
+    assert select(("/etc", "/")).names(b"whatever")
+
+
+def test_an_outer_path_swallows_an_inner_one_in_either_order() -> None:
+    for paths in (("/srv", "/srv/www"), ("/srv/www", "/srv")):
+        assert select(paths).below(b"srv").names(b"db"), paths
+
+
+def test_a_name_that_is_not_utf8_is_selected_by_its_bytes() -> None:
+    assert select(("/srv/caf\udce9",)).below(b"srv").names(b"caf\xe9")
