@@ -79,7 +79,7 @@ def create_key(
     sealed = derive_key(password, salt, cost).seal(_encode_master(master))
     document = {
         "created": format_instant(created or utc_now()),
-        "username": _current_user() if username is None else username,
+        "username": current_user() if username is None else username,
         "hostname": socket.gethostname() if hostname is None else hostname,
         "kdf": "scrypt",
         "N": cost.n,
@@ -227,7 +227,8 @@ def _to_base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _current_user() -> str:
+def current_user() -> str:
+    """The name of the account that runs this, or nothing where it has none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -6,7 +6,7 @@
 
 import hashlib
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from backends.errors import MemoryFault, RepositoryDamaged
@@ -106,6 +106,12 @@ class PackBuilder:
         )
         self._content += blob.sealed
         self._blobs.append(placed)
+
+    def absorb(self, other: "PackBuilder") -> None:
+        """Append another builder's blobs; it must not be used any more."""
+        shift = len(self._content)
+        self._content += other._content  # noqa: SLF001 - of the same class
+        self._blobs += [replace(blob, offset=blob.offset + shift) for blob in other._blobs]  # noqa: SLF001 - likewise
 
     def finish(self, master: MasterKey) -> SealedPack:
         """Append the header and name the pack; the builder is empty afterwards.

@@ -1,0 +1,68 @@
+"""Packs being filled, several at a time.
+
+Blobs are spread over them at random, so that an observer cannot tell which chunks belong together,
+nor their sizes from the sizes of packs.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from backends.repository.blob import SealedBlob
+from backends.repository.pack import PackBuilder
+from backends.types import BlobKind
+
+#: Packs of each kind that are filled side by side.
+SPREAD: Final = 3
+
+
+class _Slot:
+    """One place for a pack under way."""
+
+    def __init__(self, kind: BlobKind) -> None:
+        self.filling = threading.Lock()
+        self.builder = PackBuilder(kind)
+
+
+class OpenPacks:
+    """The packs under way of one repository; safe to use from several threads.
+
+    Args:
+        target: A pack is done with once it has this many bytes.
+        dispatch: Takes a full pack; may wait.
+    """
+
+    def __init__(self, target: int, dispatch: Callable[[PackBuilder], None]) -> None:
+        self._target = target
+        self._dispatch = dispatch
+        self._slots = {kind: [_Slot(kind) for _ in range(SPREAD)] for kind in BlobKind}
+        # Nothing an observer can see comes out of it, so that it need not be unpredictable.
+        self._random = random.Random()  # noqa: S311
+
+    def add(self, kind: BlobKind, blob: SealedBlob) -> None:
+        """Put a blob into one of the packs; dispatches that pack if it is full now."""
+        slot = self._slots[kind][int(self._random.random() * SPREAD)]
+        with slot.filling:
+            slot.builder.add(blob)
+            if not slot.builder.is_full(self._target):
+                return
+            full, slot.builder = slot.builder, PackBuilder(kind)
+        self._dispatch(full)
+
+    def drain(self) -> None:
+        """Dispatch all that there is; small packs are merged, so that they tell no sizes."""
+        for kind in BlobKind:
+            for builder in self._take(kind):
+                self._dispatch(builder)
+
+    def _take(self, kind: BlobKind) -> list[PackBuilder]:
+        taken: list[PackBuilder] = []
+        for slot in self._slots[kind]:
+            with slot.filling:
+                builder, slot.builder = slot.builder, PackBuilder(kind)
+            if taken and taken[-1].size + builder.size < self._target:
+                taken[-1].absorb(builder)
+            elif len(builder):
+                taken.append(builder)
+        return taken

@@ -1,0 +1,113 @@
+"""Finished packs go to the store side by side, and into an index object once they are there."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Final
+
+from backends.errors import ObjectCorrupt
+from backends.repository.failure import Failure
+from backends.repository.index import IndexedPack, save_index
+from backends.repository.pack import PackBuilder, SealedPack, pack_key
+from backends.repository.unpacked import OpenRepository
+from backends.types import ObjectInfo, PackReceipt
+
+#: Blobs in one index object; restic's figure, which keeps it below 8 MiB.
+INDEX_BLOBS: Final = 50_000
+
+
+class Uploads:
+    """At most `limit` packs are on their way; `submit` waits for a free place.
+
+    Args:
+        repository: Where to.
+        limit: Uploads at the same time.
+        failure: Shared with the writer; nothing is uploaded after the first failure.
+        on_stored: Told each pack that the store has taken.
+    """
+
+    def __init__(
+        self,
+        repository: OpenRepository,
+        *,
+        limit: int,
+        failure: Failure,
+        on_stored: Callable[[SealedPack, PackReceipt], None],
+    ) -> None:
+        self._repository = repository
+        self._failure = failure
+        self._on_stored = on_stored
+        self._threads = ThreadPoolExecutor(limit, thread_name_prefix="upload")
+        self._places = threading.Semaphore(limit)
+        self._running: set[Future[None]] = set()
+        self._finishing = threading.Lock()
+        self._recording = threading.Lock()
+        self._unindexed: list[IndexedPack] = []
+
+    def submit(self, builder: PackBuilder) -> None:
+        """Send a pack off; waits while `limit` others are on their way."""
+        self._places.acquire()
+        try:
+            future = self._threads.submit(self._run, builder)
+        except BaseException:
+            self._places.release()
+            self._failure.check()
+            raise
+        self._running.add(future)
+        future.add_done_callback(self._running.discard)
+
+    def settle(self) -> None:
+        """Wait until every pack submitted so far is stored, then store an index of them.
+
+        Raises:
+            BackendError: the first failure; there is then no such index.
+        """
+        wait(tuple(self._running))
+        self._failure.check()
+        self._store_index(self._take_unindexed(at_least=1))
+
+    def close(self) -> None:
+        """Wait for what is on its way and end the threads; what waits is dropped."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, builder: PackBuilder) -> None:
+        try:
+            with self._failure.caught():
+                self._upload(builder)
+        finally:
+            self._places.release()
+
+    def _upload(self, builder: PackBuilder) -> None:
+        # One at a time: while a pack is put together it takes its size twice.
+        with self._finishing:
+            pack = builder.finish(self._repository.master)
+        self._failure.check()
+        info = self._repository.store.put(pack_key(pack.id), pack.content)
+        receipt = _check_receipt(pack, info)
+        self._on_stored(pack, receipt)
+        with self._recording:
+            self._unindexed.append(IndexedPack(pack=pack.id, blobs=pack.blobs))
+        self._store_index(self._take_unindexed(at_least=INDEX_BLOBS))
+
+    def _take_unindexed(self, at_least: int) -> list[IndexedPack]:
+        with self._recording:
+            if sum(len(pack.blobs) for pack in self._unindexed) < at_least:
+                return []
+            taken, self._unindexed = self._unindexed, []
+            return taken
+
+    def _store_index(self, packs: list[IndexedPack]) -> None:
+        if packs:
+            save_index(self._repository, packs)
+
+
+def _check_receipt(pack: SealedPack, info: ObjectInfo) -> PackReceipt:
+    """Compare what the store says it took with what was sent."""
+    if info.size != len(pack.content) or info.sha256 not in (None, pack.id):
+        raise ObjectCorrupt(f"The store took something else for {info.key} than was sent.")
+    return PackReceipt(
+        pack=pack.id,
+        size=info.size,
+        attested=info.sha256 is not None,
+        version_id=info.version_id,
+    )
