@@ -1,0 +1,79 @@
+"""A boto3 client that does what its caller says and nothing that the environment slips in."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3.session
+from botocore.config import Config
+
+from backends.errors import StoreMisconfigured
+from backends.objectstore.s3_address import S3Address, S3Credentials, S3Limits
+from backends.objectstore.s3_errors import mapped
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+
+def build_client(
+    address: S3Address, credentials: S3Credentials | None, limits: S3Limits
+) -> "S3Client":
+    """A client for one bucket's service; nothing is sent yet.
+
+    Args:
+        address: Where.
+        credentials: Who; None for the AWS default chain.
+        limits: See `S3Limits`.
+
+    Raises:
+        StoreMisconfigured: the endpoint, region, profile or CA bundle cannot be used.
+    """
+    _check_ca_bundle(address.ca_bundle)
+    try:
+        with mapped(f"preparing {address.url}"):
+            return _session(credentials).client(
+                "s3",
+                endpoint_url=address.endpoint,
+                region_name=address.region,
+                verify=address.ca_bundle,  # None: the system's authorities
+                config=_config(address, limits),
+            )
+    except ValueError as error:  # how botocore refuses an endpoint
+        raise StoreMisconfigured(f"preparing {address.url}: {error}") from error
+
+
+def _session(credentials: S3Credentials | None) -> boto3.session.Session:
+    """A session of our own: the shared default one must not build clients in several threads."""
+    if credentials is None:
+        return boto3.session.Session()
+    return boto3.session.Session(
+        aws_access_key_id=credentials.access_key_id,
+        aws_secret_access_key=credentials.secret_access_key,
+        aws_session_token=credentials.session_token,
+    )
+
+
+def _config(address: S3Address, limits: S3Limits) -> Config:
+    """What stores other than AWS need.
+
+    Newer boto3 adds a CRC32 trailer to every body by default, which several stores refuse;
+    `when_required` stops that, and only with it is the payload signed.
+    """
+    return Config(
+        region_name=address.region,
+        signature_version="s3v4",
+        s3={"addressing_style": address.addressing.value, "payload_signing_enabled": True},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        retries={"mode": "standard", "total_max_attempts": limits.attempts},
+        connect_timeout=limits.connect_timeout,
+        read_timeout=limits.read_timeout,
+        tcp_keepalive=True,
+        max_pool_connections=limits.workers + 2,
+        ignore_configured_endpoint_urls=True,  # type: ignore[call-arg] # the stubs lag behind
+    )
+
+
+def _check_ca_bundle(path: str | None) -> None:
+    """Tell a missing file now; boto3 would call it a broken connection at the first request."""
+    if path is not None and not Path(path).is_file():
+        raise StoreMisconfigured(f"the CA bundle {path} is not a file")
