@@ -7,10 +7,11 @@ what is wrong with them, `configuration` is all of it together.
 from daemon.settings.configuration import (
     Configuration,
     Entry,
+    configure,
     load_configuration,
     settings_schema,
 )
-from daemon.settings.files import Environment
+from daemon.settings.files import Environment, settings_from_text
 from daemon.settings.model import (
     DaemonSettings,
     DefaultSettings,
@@ -28,6 +29,8 @@ __all__ = [
     "Settings",
     "StoreSecretName",
     "StoreSettings",
+    "configure",
     "load_configuration",
+    "settings_from_text",
     "settings_schema",
 ]

@@ -121,7 +121,15 @@ def load_configuration(
         SettingsError: with every problem there is, one a line.
     """
     environment = environment or Environment.of_process()
-    merged = read_settings_files(environment.settings_file(given))
+    return configure(read_settings_files(environment.settings_file(given)), environment)
+
+
+def configure(merged: MergedFiles, environment: Environment) -> Configuration:
+    """Check what the files say; the second half of `load_configuration`.
+
+    Raises:
+        SettingsError: with every problem there is, one a line.
+    """
     _complete_paths(merged)
     problems = list(contradictions(merged, environment))
     try:

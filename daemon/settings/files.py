@@ -100,6 +100,14 @@ class MergedFiles:
         return self.files[0]
 
 
+def settings_from_text(text: str, file: Path) -> MergedFiles:
+    """What `read_settings_files` would give if `file` held `text` and were alone."""
+    tree: dict[str, object] = {}
+    origins: dict[KeyPath, Path] = {}
+    _lay_over(tree, tomllib.loads(text), file, origins, ())
+    return MergedFiles(files=(file,), tree=tree, origins=origins)
+
+
 def read_settings_files(main: Path) -> MergedFiles:
     """Read `main`, then `conf.d/*.toml` beside it in the order of their names.
 

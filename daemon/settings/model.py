@@ -135,6 +135,9 @@ class StoreSettings(Section):
     virtual_host: bool = Field(
         default=False, description="Address a bucket as BUCKET.endpoint, not endpoint/BUCKET."
     )
+    allow_http: bool = Field(
+        default=False, description="Permit an unencrypted endpoint that is not on this machine."
+    )
     access_key_id: InlineSecretText | None = Field(default=None, description="S3 access key.")
     access_key_id_file: SettingsPath | None = Field(default=None, description="File with it.")
     access_key_id_command: Command | None = Field(default=None, description="Program printing it.")

@@ -82,8 +82,9 @@ def _suggestion(key: KeyPath) -> str:
     """The nearest name in the same table, else the same name in another table."""
     model = _MODELS.get(key[0]) if len(key) > 1 else Settings
     known = model.model_fields if model else ()
+    likely = difflib.get_close_matches(key[-1], known, n=1, cutoff=0.8)
     for table, other in _MODELS.items():
-        if key[-1] in other.model_fields:
+        if not likely and key[-1] in other.model_fields:
             return f"; it belongs in [{table}{'.NAME' if table == 'stores' else ''}]"
     return nearest(key[-1], known)
 
@@ -136,7 +137,7 @@ def _unknown_default_store(merged: MergedFiles) -> Iterator[str]:
 def _exposed_secrets(merged: MergedFiles) -> Iterator[str]:
     """A secret written into a settings file makes that file a secret file."""
     for file in merged.files:
-        if not file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if not file.exists() or not file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             continue
         for key, origin in merged.origins.items():
             if origin == file and _is_secret(key, merged.tree):
