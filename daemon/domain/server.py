@@ -155,22 +155,21 @@ def _check_exclude(pattern: str, paths: tuple[str, ...]) -> None:
     hidden = next((path for path in paths if _hides(pattern, path)), None)
     if hidden is not None:
         raise InvalidValue(
-            f"The exclude pattern {pattern} hides the whole path {hidden}.",
+            f"The exclude pattern {pattern} speaks against the whole path {hidden}.",
             hint="Drop the pattern, or the path.",
         )
 
 
 def _hides(pattern: str, path: str) -> bool:
-    """Whether rsync would skip `path` itself; undecided patterns (`**`) count as no."""
+    """Whether `pattern` means `path` itself, or is a path above it.
+
+    A name without a leading slash above it does not count: rsync filters only what is below the
+    paths it is asked for. Patterns with `**` are not decided here and count as no.
+    """
     parts = path.strip("/").split("/")
-    if "**" in pattern or path == "/":
-        return False
     wanted = pattern.strip("/").split("/")
-    if pattern.startswith("/"):
-        return len(wanted) <= len(parts) and _match(wanted, parts)
-    starts = range(len(parts) - len(wanted) + 1)
-    return any(_match(wanted, parts[start:]) for start in starts)
-
-
-def _match(wanted: list[str], parts: list[str]) -> bool:
+    if "**" in pattern or path == "/" or len(wanted) > len(parts):
+        return False
+    if not pattern.startswith("/"):
+        parts = parts[-len(wanted) :]
     return all(fnmatchcase(part, want) for want, part in zip(wanted, parts, strict=False))
