@@ -1,0 +1,48 @@
+# The one way to do things, for people and for continuous integration alike.
+# `make test` and `make demo` work in a fresh clone; everything lands in .venv and below.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+TEST_PACKAGES := rsync openssh-server restic attr acl postgresql btrfs-progs strace
+WORKERS ?= 2
+
+.PHONY: help test check format bench venv packages constraints clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: packages check ## Install and run everything: linters, types, import contracts, tests
+	@$(BIN)/pytest -q -n $(WORKERS) --ignore=tests/benchmarks
+
+check: venv ## Linters, formatting, types and import contracts, without the tests
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo
+
+format: venv ## Put the code into its one format
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+bench: packages venv ## Speed and memory, as ratios to rsync and restic
+	@$(BIN)/pytest -q -s -p no:xdist tests/benchmarks
+
+venv: ## Make or refresh .venv
+	@deploy/bootstrap venv
+
+packages: ## Install the system packages that the tests use
+	@deploy/bootstrap packages $(TEST_PACKAGES)
+
+constraints: venv ## Write down the versions that .venv has
+	@{ echo '# Every version that the tests run with; `make constraints` writes this file.'; \
+	   $(BIN)/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==[^ ]+$$'; \
+	} > constraints.txt.new && mv constraints.txt.new constraints.txt
+
+clean: ## Remove everything that was made here, .venv and .demo included
+	@rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	  .coverage dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
