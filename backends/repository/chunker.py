@@ -17,6 +17,7 @@ _EXPECTED: Final = 1 << 20
 #: Files up to this size are read whole; the cutter's own buffer would cost more than they do.
 _HELD: Final = 8 << 20
 _FIRST_READ: Final = 64 << 10
+_READ: Final = 1 << 20
 
 
 class Readable(Protocol):
@@ -39,6 +40,7 @@ def chunks(stream: Readable, head: bytes = b"") -> Iterator[bytes]:
         cuts = cutter.cut_buf(head)
     else:
         cuts = cutter.cut_stream(_Continued(head, stream))
+        del head  # the cutter has its own copy from the first piece on
     for chunk in cuts:
         # The cutter uses its buffer again for the next piece.
         yield bytes(chunk.data)
@@ -51,7 +53,7 @@ def read_most(stream: Readable, limit: int) -> bytes:
     """
     parts: list[bytes] = []
     size = min(limit, _FIRST_READ)
-    while limit and (part := stream.read(size)):
+    while limit > 0 and (part := stream.read(size)):
         parts.append(part)
         limit -= len(part)
         size = limit
@@ -66,7 +68,7 @@ class _Continued:
         self._stream = stream
 
     def readinto(self, buffer: memoryview) -> int:
-        part = self._head[: len(buffer)] or self._stream.read(len(buffer))
-        self._head = self._head[len(part) :]
+        part = self._head[: len(buffer)] or self._stream.read(min(len(buffer), _READ))
+        self._head = self._head[len(part) :] or memoryview(b"")
         buffer[: len(part)] = part
         return len(part)

@@ -17,6 +17,7 @@ from typing import Final, Self
 import xxhash
 
 from backends.errors import RepositoryError
+from backends.repository.allocator import return_freed_packs
 from backends.repository.blob import identify, plain_length, seal_blob
 from backends.repository.chunker import SMALLEST, Readable, chunks, read_most
 from backends.repository.crypto import Buffer
@@ -96,6 +97,7 @@ class RepositoryWriter:
     ) -> None:
         if not 0 < pack_target <= LARGEST_TARGET:
             raise ValueError(f"Packs of {pack_target} bytes are not possible.")
+        return_freed_packs()
         self._master = repository.master
         self._compressor: Compressor | None = compressor or ZstdCompressor(compression_level)
         if repository.config.version == 1:

@@ -1,0 +1,25 @@
+"""Keeps the C allocator from hoarding the memory of packs that were sent off."""
+
+import ctypes
+from functools import cache
+from typing import Final
+
+_TRIM_THRESHOLD: Final = -1
+_MMAP_THRESHOLD: Final = -3
+_PACK_SIZED: Final = 4 << 20
+_KEPT: Final = 32 << 20
+
+
+@cache
+def return_freed_packs() -> None:
+    """Have blocks of 4 MiB and more go back to the system when they are freed.
+
+    glibc raises that bound by itself as soon as one larger block is freed. From then on packs and
+    chunks share its per-thread arenas, whose gaps cost over 100 MB; with a fixed bound they cost
+    none, for some 3 % more CPU. It holds for the whole process. Other C libraries have no such
+    setting, and nothing happens.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _PACK_SIZED)
+        mallopt(_TRIM_THRESHOLD, _KEPT)
