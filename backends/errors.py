@@ -14,6 +14,7 @@
     ├── TransferError
     │   ├── RsyncMissing        RsyncTooOld       SourcePathMissing SourceAccessDenied
     │   ├── TransferInterrupted*  BudgetExceeded  SourceMismatch    TransferFailed
+    │   ├── SourcePathInvalid
     ├── SignatureInvalid
     └── LocalError
         ├── LocalDiskFull       LocalPathUnusable ProcessTimeout*   TargetNotEmpty
@@ -218,6 +219,12 @@ class SourcePathMissing(TransferError):
     """A path to be saved does not exist on the server."""
 
     default_hint = "Correct the paths: `lapseguard server update NAME --path …`."
+
+
+class SourcePathInvalid(TransferError):
+    """A path or pattern that cannot be asked of a server: relative, with `..` or a line break."""
+
+    default_hint = "Name an absolute path, or save the folder above: `lapseguard server update`."
 
 
 class SourceAccessDenied(TransferError):

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
@@ -96,6 +96,7 @@ class Running:
         pass_fds: Sequence[int] = (),
         max_file_bytes: int | None = None,
         stderr_limit: int = 128 << 10,
+        watch: Callable[[int], None] | None = None,
     ) -> None:
         """Prepare; nothing runs before `__enter__`.
 
@@ -110,7 +111,10 @@ class Running:
                 by SIGXFSZ.
             stderr_limit: How many bytes of standard error are kept of its beginning, and as
                 many of its end.
+            watch: Called with the group's id several times a second while its output is read or
+                its end is waited for; what it raises comes out there.
         """
+        self._watch = watch
         self._argv = tuple(argv)
         self._timeout = timeout
         self._env = env
@@ -213,6 +217,8 @@ class Running:
             raise ProcessStopped(f"{self._argv[0]} was stopped on request")
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise ProcessTimeout(f"{self._argv[0]} took longer than {self._timeout:g} seconds")
+        if self._watch is not None:
+            self._watch(self.pid)
 
     def _has_ended(self, seconds: float) -> bool:
         """Whether the leader is dead; it stays unreaped, so its group's id cannot be reused."""

@@ -55,7 +55,6 @@ _OPTIONS = (
     "ConnectionAttempts=1",
     "ServerAliveInterval=15",
     "ServerAliveCountMax=4",
-    "LogLevel=ERROR",
 )
 
 #: Host key types in the order we prefer to pin them, with the signature algorithms to allow.
@@ -138,7 +137,7 @@ def pinned_known_hosts(target: SshTarget) -> Iterator[str]:
         yield path
 
 
-def ssh_argv(target: SshTarget, known_hosts: str) -> tuple[str, ...]:
+def ssh_argv(target: SshTarget, known_hosts: str, *, log_level: str = "ERROR") -> tuple[str, ...]:
     """`ssh` with every option that is needed to log in to `target`; the host comes after it.
 
     Pure. The user is among the options, so that `rsync -e` and a plain call both work; a plain
@@ -151,6 +150,7 @@ def ssh_argv(target: SshTarget, known_hosts: str) -> tuple[str, ...]:
     kind, _ = decode_host_key(target.host_key)
     options = (
         *_OPTIONS,
+        f"LogLevel={log_level}",
         f"IdentityFile={_quoted(target.identity)}",
         f"UserKnownHostsFile={_quoted(known_hosts)}",
         f"HostKeyAlias={target.alias}",
@@ -294,6 +294,24 @@ def ssh_failure(target: SshTarget, stderr: str, exit_code: int) -> SshError | No
         last = stderr.strip().splitlines()[-1:] or ["ssh said nothing"]
         return ConnectionLost(f"The connection to {target.alias} ended: {last[0].strip()}")
     return None
+
+
+def diagnose(target: SshTarget) -> SshError | None:
+    """Log in once more, only to learn why it failed, or None where it works.
+
+    At the level of detail of a transfer, ssh keeps quiet about a server that ends the connection
+    or has no suitable key; at a level that tells, the server's banner would be told as well.
+
+    Raises:
+        ProgramMissing, ProcessTimeout, SshTargetInvalid.
+    """
+    with pinned_known_hosts(target) as known_hosts:
+        argv = (*ssh_argv(target, known_hosts, log_level="INFO"), "--", target.host, "true")
+        finished = run(argv, timeout=4 * CONNECT_TIMEOUT)
+    said = finished.stderr.decode("utf-8", "backslashreplace")
+    if finished.exit_code != SSH_FAILED:
+        return None
+    return ssh_failure(target, said, finished.exit_code)
 
 
 def _line_around(text: str, position: int) -> str:

@@ -117,16 +117,19 @@ class Arrival:
 
     Attributes:
         path: Relative to staging, raw bytes.
-        size: Bytes of the whole file.
+        size: Bytes of the whole file as the server listed it; one that was growing meanwhile
+            may be longer.
         checksum: xxh128 of the file as the *source* read it (32 hex digits), or None where
             rsync prints none (hard links beyond the first, non-files).
         linked_to: True for a hard link to a file that arrived before.
+        received: Bytes that came over the line for it.
     """
 
     path: bytes
     size: int
     checksum: str | None = None
     linked_to: bool = False
+    received: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,222 @@
+"""Runs rsync: one call, a second one after vanished files, and what came of it."""
+
+import errno
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from backends.errors import (
+    BackendError,
+    BudgetExceeded,
+    LocalDiskFull,
+    LocalPathUnusable,
+    ProcessStopped,
+    ProcessTimeout,
+    TransferInterrupted,
+)
+from backends.process import Running
+from backends.rsync.command import largest_file, rsync_argv
+from backends.rsync.complaints import Complaints, parse_complaints
+from backends.rsync.exit_codes import Verdict, exit_meaning
+from backends.rsync.failure import image_path, omissions, pull_failure, speaks_older_dialect
+from backends.rsync.image import forget_unasked, uncovered_links
+from backends.rsync.output import parse_line
+from backends.rsync.scratch import Claim, claim_staging, forget_unfinished
+from backends.rsync.spool import Spool
+from backends.rsync.tally import Tally
+from backends.rsync.version import RsyncVersion, require_local_rsync
+from backends.ssh import check_identity, check_target, diagnose, pinned_known_hosts, ssh_argv
+from backends.types import Arrival, Omission, PullReport, PullSpec
+
+#: rsync's own ~/.popt could add options, so it finds no home; ssh does not look at HOME.
+_ENVIRONMENT = {"HOME": "/nonexistent"}
+#: Bytes of standard error kept of its beginning and end; each unreadable file is a line.
+_STDERR_LIMIT = 8 << 20
+#: One call, and one more when files vanished during it.
+_PASSES = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pass:
+    """How one call of rsync ended."""
+
+    exit_code: int
+    stderr: bytes
+    complaints: Complaints
+
+
+class RsyncPull:
+    """Pulls by the rsync and ssh of this machine; a SourcePull.
+
+    Besides what the server sends nothing is believed: lines that name something outside staging
+    are not taken, and the budget is enforced here. Unfinished files wait in `<staging>~pull`.
+
+    Args:
+        journal: Called with each arrival's line, newline included, as rsync printed it, from
+            another thread and before `on_arrival` hears of it; `output.parse_line` reads it
+            back. What it raises ends the pull.
+        stop: Once set, the pull ends with TransferInterrupted.
+    """
+
+    def __init__(
+        self,
+        *,
+        journal: Callable[[bytes], object] | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self._journal = journal
+        self._stop = stop
+        self._version: RsyncVersion | None = None
+
+    def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
+        """See `SourcePull.pull`; `on_arrival` may take its time, rsync never waits for it.
+
+        A path that was asked for and is missing or unreadable raises, after everything else has
+        arrived; what is unreadable below such a path makes the report incomplete. An incomplete
+        pull deletes nothing from staging, so files that the server has no more may still be there.
+        """
+        version = self._version = self._version or require_local_rsync()
+        check_target(spec.target)
+        check_identity(spec.target)
+        tally = Tally(spec, self._stop)
+        with claim_staging(spec.staging) as claim:
+            forget_unasked(spec.staging, spec.paths)
+            passes = self._run_passes(spec, claim, tally, on_arrival)
+            report = _report(spec, passes, tally, version)
+            if report.complete:
+                forget_unfinished(claim)
+        return report
+
+    def _run_passes(
+        self, spec: PullSpec, claim: Claim, tally: Tally, on_arrival: Callable[[Arrival], None]
+    ) -> list[_Pass]:
+        done: list[_Pass] = []
+        plain, passes = False, 0
+        with pinned_known_hosts(spec.target) as known_hosts:
+            ssh = ssh_argv(spec.target, known_hosts)
+            while passes < _PASSES:
+                argv = rsync_argv(spec, ssh=ssh, scratch=claim.scratch, plain=plain)
+                ended = self._run_pass(argv, spec, claim, tally, on_arrival)
+                done.append(ended)
+                if not plain and tally.lines == 0 and speaks_older_dialect(ended.stderr):
+                    plain = True
+                    continue
+                passes += 1
+                _raise_failure(spec, ended, tally)
+                if exit_meaning(ended.exit_code).verdict is not Verdict.VANISHED:
+                    break
+        return done
+
+    def _run_pass(
+        self,
+        argv: tuple[str, ...],
+        spec: PullSpec,
+        claim: Claim,
+        tally: Tally,
+        on_arrival: Callable[[Arrival], None],
+    ) -> _Pass:
+        """One rsync, read by a thread; this one hands on what has arrived."""
+        halt = threading.Event()
+        running = Running(
+            argv,
+            timeout=tally.seconds_left,
+            env=_ENVIRONMENT,
+            stop=halt,
+            pass_fds=(claim.lock,),
+            max_file_bytes=largest_file(spec),
+            stderr_limit=_STDERR_LIMIT,
+            watch=tally.watch,
+        )
+        with Spool(claim.folder) as spool, ThreadPoolExecutor(1, "rsync") as reader:
+            ended = reader.submit(self._read, running, spool, tally)
+            try:
+                self._hand_on(spool, on_arrival)
+            finally:
+                # After the last line there is nothing left to halt; before, it ends rsync.
+                halt.set()
+            return ended.result()
+
+    def _hand_on(self, spool: Spool, on_arrival: Callable[[Arrival], None]) -> None:
+        for line in spool:
+            if self._stop is not None and self._stop.is_set():
+                return
+            arrival = parse_line(line)
+            if isinstance(arrival, Arrival):
+                on_arrival(arrival)
+
+    def _read(self, running: Running, spool: Spool, tally: Tally) -> _Pass:
+        try:
+            with running:
+                for line in running.lines():
+                    self._take(line, spool, tally)
+                exit_code = running.wait()
+        except ProcessTimeout as error:
+            raise BudgetExceeded(f"The pull took longer than allowed: {error}") from error
+        except ProcessStopped as error:
+            raise TransferInterrupted("The pull was stopped on request") from error
+        finally:
+            spool.close()
+        complaints = parse_complaints(running.stderr)
+        return _Pass(exit_code=exit_code, stderr=running.stderr, complaints=complaints)
+
+    def _take(self, line: bytes, spool: Spool, tally: Tally) -> None:
+        event = parse_line(line)
+        if event is None:
+            return
+        if isinstance(event, Arrival):
+            # Before the budget is looked at, for this file has arrived whatever it says.
+            try:
+                if self._journal is not None:
+                    self._journal(line)
+                spool.put(line)
+            except OSError as error:
+                raise _unwritable(error) from error
+        tally.count(event)
+
+
+def _raise_failure(spec: PullSpec, ended: _Pass, tally: Tally) -> None:
+    failure = pull_failure(spec, ended.exit_code, ended.stderr, ended.complaints)
+    if failure is None:
+        return
+    if isinstance(failure, TransferInterrupted) and tally.lines == 0:
+        # ssh kept quiet about why it did not even begin.
+        failure = diagnose(spec.target) or failure
+    raise failure
+
+
+def _report(spec: PullSpec, passes: list[_Pass], tally: Tally, version: RsyncVersion) -> PullReport:
+    last = passes[-1]
+    partial = exit_meaning(last.exit_code).verdict is Verdict.PARTIAL
+    missing = (
+        *(_unread(spec, last) if partial else ()),
+        *tally.oversize,
+        *uncovered_links(spec),
+    )
+    vanished = {
+        image_path(spec, path): None for ended in passes for path in ended.complaints.vanished
+    }
+    return PullReport(
+        complete=not partial and not missing,
+        arrivals=tally.arrivals,
+        received_bytes=tally.received,
+        omissions=missing,
+        vanished=tuple(vanished),
+        seconds=tally.seconds,
+        attempts=len(passes),
+        rsync_version=str(version),
+    )
+
+
+def _unread(spec: PullSpec, ended: _Pass) -> tuple[Omission, ...]:
+    """What rsync could not transfer; at least one entry, since something was not."""
+    if found := omissions(spec, ended.complaints.complaints):
+        return found
+    said = ended.stderr.decode("ascii", "backslashreplace").splitlines()
+    return (Omission(path=b"", reason=said[0] if said else "rsync does not say what"),)
+
+
+def _unwritable(error: OSError) -> BackendError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return LocalDiskFull(f"No room here to note what has arrived: {error.strerror}")
+    return LocalPathUnusable(f"What has arrived cannot be noted: {error.strerror}")
