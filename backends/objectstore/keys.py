@@ -54,8 +54,8 @@ def check_prefix(prefix: str) -> str:
     folder, slash, last = prefix.rpartition("/")
     if slash:
         check_key(folder)
-    if last and last not in {".", ".."}:
-        check_key(last)
+    if last and last not in {".", ".."} and not last.endswith(UNFINISHED):
+        check_key(last)  # the three exceptions are no keys, but longer keys begin with them
     return prefix
 
 

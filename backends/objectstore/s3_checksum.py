@@ -6,7 +6,6 @@ and repeats it on HEAD. What proves something is that a wrong one is refused. AW
 """
 
 import base64
-import binascii
 import hashlib
 import threading
 from typing import TYPE_CHECKING
@@ -46,7 +45,7 @@ def read_sha256(header: str | None) -> bytes | None:
     """
     try:
         digest = base64.b64decode(header or "", validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
     return digest if len(digest) == _DIGEST_LENGTH else None
 
