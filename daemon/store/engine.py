@@ -1,0 +1,48 @@
+"""Which database the settings name."""
+
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError
+
+from daemon.errors import DatabaseUnreachable
+from daemon.store import postgresql, sqlite
+
+
+def open_engine(url: str, *, password: str | None = None) -> Engine:
+    """The database that `url` names; nothing is opened before it is used. Dispose of it at the end.
+
+    Args:
+        url: `sqlite:////path/file.db` or `postgresql+psycopg://user@host/name`.
+        password: For PostgreSQL, where the URL has none.
+
+    Raises:
+        DatabaseUnreachable: the URL names no database that we know how to use.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnreachable("The database URL cannot be read.") from error
+    match parsed.drivername:
+        case "sqlite":
+            return sqlite.open_sqlite(parsed)
+        case "postgresql" | "postgresql+psycopg":
+            login = parsed if password is None else parsed.set(password=password)
+            return postgresql.open_postgresql(login.set(drivername="postgresql+psycopg"))
+        case other:
+            raise DatabaseUnreachable(
+                f"Databases of the kind {other!r} are not supported.",
+                hint="Use sqlite:////path/file.db or postgresql+psycopg://user@host/name.",
+            )
+
+
+def begin_reading(connection: Connection) -> None:
+    """Begin a transaction that sees one instant, waits for no writer, and cannot write."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    options = sqlite.READING if on_sqlite else postgresql.READING
+    connection.execution_options(**options).begin()
+
+
+def begin_writing(connection: Connection) -> None:
+    """Begin a transaction that is the only writing one; waits for the one before it."""
+    connection.begin()
+    if connection.dialect.name == "postgresql":
+        postgresql.lock_writers(connection)

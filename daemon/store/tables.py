@@ -1,0 +1,171 @@
+"""The tables, as the newest migration leaves them; a test holds the two together.
+
+History outlives what it speaks of: runs, manifests and closed contracts keep the names of servers
+that are no longer registered, and a lost database is rebuilt from the manifests in the bucket
+before anybody registers a server again. So server names there are plain text, not foreign keys.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from daemon.store.columns import TextTuple, UtcDateTime
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+SERVERS: Final = Table(
+    "servers",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("identity", Text),
+    Column("host_key", Text, nullable=False),
+    Column("paths", TextTuple, nullable=False),
+    Column("excludes", TextTuple, nullable=False),
+    Column("sudo", Boolean, nullable=False),
+    Column("one_file_system", Boolean, nullable=False),
+    Column("store", Text),
+    Column("verify_depth", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+CONTRACTS: Final = Table(
+    "contracts",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("reference", Text),
+    Column("account", Text),
+    # The contract's own words; the instant they mean is computed when needed.
+    Column("expiry_text", Text, nullable=False),
+    Column("expiry_timezone", Text),
+    Column("state", Text, nullable=False),
+    Column("closed_reason", Text),
+    Column("closed_by", Text),
+    Column("closed_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+CONTRACT_SERVERS: Final = Table(
+    "contract_servers",
+    METADATA,
+    Column("contract", ForeignKey("contracts.name"), primary_key=True),
+    Column("server", Text, primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+)
+
+RENEWALS: Final = Table(
+    "renewals",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("contract", ForeignKey("contracts.name"), nullable=False, index=True),
+    Column("old_expiry_text", Text, nullable=False),
+    Column("old_expiry_timezone", Text),
+    Column("new_expiry_text", Text, nullable=False),
+    Column("new_expiry_timezone", Text),
+    Column("evidence", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+RUNS: Final = Table(
+    "runs",
+    METADATA,
+    Column("run", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("files", BigInteger),
+    Column("bytes", BigInteger),
+    Column("stored_bytes", BigInteger),
+    Column("new_bytes", BigInteger),
+    Column("snapshot", Text),
+    Column("manifest_sha256", Text),
+    Column("store", Text, nullable=False),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    Column("epoch", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Index(None, "started_at"),
+    Index(None, "server", "started_at"),
+)
+#: Whatever else goes wrong, no server ever has two runs under way.
+Index(
+    "uq_runs_unfinished_server",
+    RUNS.c.server,
+    unique=True,
+    sqlite_where=RUNS.c.finished_at.is_(None),
+    postgresql_where=RUNS.c.finished_at.is_(None),
+)
+
+MANIFESTS: Final = Table(
+    "manifests",
+    METADATA,
+    Column("run", ForeignKey("runs.run"), primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("previous_sha256", Text),
+    # The signed bytes themselves, so that they can be shown and checked without the bucket.
+    Column("document", LargeBinary, nullable=False),
+    UniqueConstraint("repository", "sequence"),
+    UniqueConstraint("run", "sha256"),
+)
+
+VERIFICATIONS: Final = Table(
+    "verifications",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("run", Text, nullable=False),
+    Column("manifest_sha256", Text, nullable=False),
+    Column("depth", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False),
+    Column("matches_source", Boolean),
+    Column("problems", TextTuple, nullable=False),
+    # Evidence is about one manifest, never about a run whose manifest is another.
+    ForeignKeyConstraint(["run", "manifest_sha256"], ["manifests.run", "manifests.sha256"]),
+    Index(None, "run", "manifest_sha256"),
+)
+
+#: Append-only: triggers, made by the migration, refuse to change or delete an event.
+AUDIT_EVENTS: Final = Table(
+    "audit_events",
+    METADATA,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False, index=True),
+    Column("payload", Text, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)

@@ -1,0 +1,105 @@
+"""The unit of work: everything or nothing, with the audit events in the same transaction."""
+
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+
+from daemon.clock import Clock
+from daemon.store.audit_trail import AuditTrail
+from daemon.store.contracts import Contracts
+from daemon.store.driver_errors import translated
+from daemon.store.engine import begin_reading, begin_writing
+from daemon.store.history import History
+from daemon.store.manifests import Manifests
+from daemon.store.runs import Runs
+from daemon.store.servers import Servers
+from daemon.store.transaction import Transaction
+from daemon.store.verifications import Verifications
+
+
+class UnitOfWork:
+    """A transaction, and the repositories that work in it.
+
+        with UnitOfWork(engine, clock=clock, actor="li") as unit:
+            unit.servers.add(server)
+            unit.commit()
+
+    Without `commit` everything is undone. After it the unit is at its end. A writing unit waits on
+    entry until it is the only one, on SQLite and PostgreSQL alike, so what it reads stays true
+    until it commits; no unit is kept open over network I/O. A reading one never waits for writers
+    and sees one instant. Units are used by one thread; engines may be shared.
+
+    Args:
+        engine: See `open_engine`.
+        clock: What time it is, unless the database is shared and says so itself.
+        actor: The person or process that the audit trail names.
+        read_only: Only read.
+
+    Raises:
+        DatabaseError: any child, from any method.
+    """
+
+    servers: Servers
+    contracts: Contracts
+    runs: Runs
+    manifests: Manifests
+    verifications: Verifications
+    history: History
+    audit: AuditTrail
+
+    def __init__(
+        self, engine: Engine, *, clock: Clock, actor: str, read_only: bool = False
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._actor = actor
+        self._read_only = read_only
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        with translated():
+            connection = self._engine.connect()
+        self._connection = connection
+        try:
+            self._begin(connection)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def commit(self) -> None:
+        """Make everything durable, and end the unit."""
+        if self._connection is None:
+            raise RuntimeError("The unit of work has ended.")
+        with translated():
+            self._connection.commit()
+        self._close()
+
+    def _begin(self, connection: Connection) -> None:
+        with translated():
+            begin = begin_reading if self._read_only else begin_writing
+            begin(connection)
+        transaction = Transaction(connection, clock=self._clock, actor=self._actor)
+        self.servers = Servers(transaction)
+        self.contracts = Contracts(transaction)
+        self.runs = Runs(transaction)
+        self.manifests = Manifests(transaction, self.runs)
+        self.verifications = Verifications(transaction)
+        self.history = History(self.runs, self.verifications)
+        self.audit = AuditTrail(transaction)
+
+    def _close(self) -> None:
+        """Undo what was not committed. Statements after this fail."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with translated():
+                connection.close()
