@@ -10,11 +10,12 @@ Facts, each tried with rsync 3.5.0 as root and as an unprivileged receiver, with
 - ACLs are in `user.rsync.%aacl` and `%dacl`, see `backends.capture.acl`.
 - Attributes outside `user.` that a staged file may carry (SELinux labels, an ACL inherited from
   the state folder) belong to this machine and are not the source's.
-- rsync takes its own `%aacl` and `%dacl` for attributes that the source no longer has and removes
-  them when nothing but another attribute changed. A pull therefore filters them out of its view:
-  `--filter=-x user.rsync.%*`, and with it `--filter=-x system.*`, which a filter of attributes
-  would otherwise let through.
-- Without `--modify-window=-1` a time that differs only within its second is left as it is.
+- rsync takes its own `%aacl` and `%dacl` for attributes that the source no longer has, and
+  removes them when nothing but another attribute changed. A pull therefore hides them from the
+  receiver with `--filter=-xr user.rsync.%*`; the `r` is needed beside `--delete-excluded`. Such a
+  filter also lifts the receiver's own blindness for `system.`, hence `--filter=-xr system.*` too.
+- Without `--modify-window=-1`, times that differ only within a second count as equal: a file of
+  the same size that changed within that second is not even sent.
 
 `setxattr`, `chmod` and `chown` all move a file's ctime: whoever remembers the inode number and
 ctime of a staged file together with its attributes need not ask again while both are the same.

@@ -31,11 +31,13 @@ NOBODY = 65534
 RECEIVERS = (0, NOBODY) if os.geteuid() == 0 else (os.geteuid(),)
 
 #: rsync's own records must not be taken for attributes that the source no longer has.
-FILTERS = ("--filter=-x user.rsync.%*", "--filter=-x system.*")
-#: Without it, times within the same second count as equal and are left as they are.
+FILTERS = ("--filter=-xr user.rsync.%*", "--filter=-xr system.*")
+#: Without it, a file that changed within the second of its time is not even sent.
 PRECISE = "--modify-window=-1"
 OPTIONS = (
     PRECISE,
+    "--delete",
+    "--delete-excluded",
     "-rlptgoHAX",
     "--devices",
     "--specials",
@@ -136,23 +138,33 @@ def test_a_file_that_is_already_right_has_no_record_and_needs_none(
 def test_changes_at_the_source_are_seen_by_the_next_pull(tmp_path: Path, pull: Pull) -> None:
     require_program("setfacl", "acl")
     source = tmp_path / "source"
-    source.mkdir()
-    names = ("acl-and-xattr", "acl-gone", "xattr-gone", "mode", "to-link", "to-folder", "to-fifo")
-    for name in names:
+    _make_changeable(source)
+    assert compare_trees(source, describe_staging(pull(source))) == []
+
+    _change(source)
+
+    assert compare_trees(source, describe_staging(pull(source))) == []
+
+
+def _make_changeable(source: Path) -> None:
+    (source / "folder").mkdir(parents=True)
+    kinds = ("to-link", "to-folder", "to-fifo")
+    for name in ("content", "acl-and-xattr", "acl-gone", "xattr-gone", "mode", *kinds):
         (source / name).write_text(name)
-    (source / "folder").mkdir()
     (source / "from-link").symlink_to("anywhere")
     for name in ("acl-and-xattr", "acl-gone", "mode", "folder"):
         subprocess.run(["setfacl", "-m", "u:1234:rwx,g:2345:r", source / name], check=True)
     subprocess.run(["setfacl", "-d", "-m", "u:1234:rwx", source / "folder"], check=True)
     os.setxattr(source / "xattr-gone", "user.gone", b"1")
-    assert compare_trees(source, describe_staging(pull(source))) == []
 
+
+def _change(source: Path) -> None:
     os.setxattr(source / "acl-and-xattr", "user.new", b"1")
     os.setxattr(source / "folder", "user.new", b"1")
     subprocess.run(["setfacl", "-b", source / "acl-gone"], check=True)
     os.removexattr(source / "xattr-gone", "user.gone")
     (source / "mode").chmod(0o4600)
+    _rewrite_within_the_second(source / "content")
     for name in ("to-link", "to-folder", "to-fifo", "from-link"):
         (source / name).unlink()
     (source / "to-link").symlink_to("mode")
@@ -160,7 +172,12 @@ def test_changes_at_the_source_are_seen_by_the_next_pull(tmp_path: Path, pull: P
     os.mkfifo(source / "to-fifo", 0o604)
     (source / "from-link").write_text("now a file")
 
-    assert compare_trees(source, describe_staging(pull(source))) == []
+
+def _rewrite_within_the_second(file: Path) -> None:
+    size, mtime_ns = file.stat().st_size, file.stat().st_mtime_ns
+    file.write_bytes(b"!" * size)
+    second = mtime_ns // 1_000_000_000 * 1_000_000_000
+    os.utime(file, ns=(0, second + (mtime_ns - second + 1) % 1_000_000_000))
 
 
 ACLS = (
