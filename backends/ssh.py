@@ -76,6 +76,13 @@ _IDENTITY = re.compile(r"(?!~)(?:(?!\$\{)[^\x00-\x1f\x7f])+")
 _HIGHEST_PORT = 65535
 
 
+def host_key_algorithms(kind: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The signature algorithms to allow for a pinned key of this type, and all others."""
+    allowed = frozenset(_ALGORITHMS[kind].split(","))
+    everything = frozenset(",".join(_ALGORITHMS.values()).split(","))
+    return allowed, everything - allowed
+
+
 def check_target(target: SshTarget) -> None:
     """Refuse what could mean something else to ssh, rsync or a known_hosts file than a name.
 

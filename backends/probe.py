@@ -1,0 +1,284 @@
+"""What a server can do for us, found out by asking it; every answer is best effort."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from backends.errors import BackendError, RemoteCommandFailed
+from backends.process import Finished
+from backends.rsync.command import normal_path
+from backends.rsync.version import RsyncVersion, parse_version
+from backends.shell import RemoteShell
+from backends.ssh import fingerprint
+from backends.types import SshTarget
+
+#: Seconds for a command that only looks something up.
+_QUICK = 15.0
+#: Seconds for adding up the sizes below one path; a large tree takes longer and stays unknown.
+SIZE_SECONDS = 20.0
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Generic[_Value]):
+    """Something asked of a server.
+
+    Attributes:
+        value: What it said, or None where it is not known.
+        problem: Why it is not known, or what is doubtful about the value; else empty.
+    """
+
+    value: _Value | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathProbe:
+    """One path that is to be saved.
+
+    Attributes:
+        path: As asked for.
+        kind: `directory`, `regular file`, … in the words of stat; a link is not followed.
+        readable: Whether the user may read it, without sudo.
+        link_target: Where it points to, if it is a symbolic link: only the link would be saved.
+        size: Bytes below it on its own file system, each file's length counted once.
+        free: Bytes free on its file system.
+    """
+
+    path: str
+    kind: Answer[str]
+    readable: Answer[bool]
+    link_target: str | None
+    size: Answer[int]
+    free: Answer[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerProbe:
+    """What one connection found out.
+
+    Attributes:
+        problem: Why there was no connection, or None.
+        fingerprint: Of the host key that was pinned, and shown by the server if connected.
+        forced_command: What the key's forced command said instead of running ours, or None. All
+            other answers are then unknown, which says nothing against a pull.
+        system: Kernel and distribution.
+        rsync: Its version there.
+        rsync_advice: What is to be said about that version, or None.
+        sudo: Whether `sudo -n rsync` works.
+        rrsync: Where the script is that restricts a key to reading by rsync.
+        clock_offset: Seconds that the server's clock is ahead of ours.
+        paths: In the order asked for.
+    """
+
+    problem: BackendError | None
+    fingerprint: str
+    forced_command: str | None
+    system: Answer[str]
+    rsync: Answer[RsyncVersion]
+    rsync_advice: str | None
+    sudo: Answer[bool]
+    rrsync: Answer[str]
+    clock_offset: Answer[float]
+    paths: tuple[PathProbe, ...]
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the login worked."""
+        return self.problem is None
+
+
+def probe_server(
+    target: SshTarget,
+    paths: Iterable[str],
+    *,
+    sudo: bool = False,
+    now: Callable[[], datetime],
+    size_seconds: float = SIZE_SECONDS,
+) -> ServerProbe:
+    """Log in once and ask; a server that cannot be reached is an answer, not an error.
+
+    Args:
+        target: The server.
+        paths: What is to be saved.
+        sudo: Whether sizes are taken by `sudo -n`, as the pull will read them.
+        now: The clock to hold the server's against.
+        size_seconds: Time for adding up the sizes of one path.
+
+    Raises:
+        SshTargetInvalid, SourcePathInvalid: what is asked for cannot be asked.
+    """
+    wanted = [normal_path(path) for path in paths]
+    shell = RemoteShell(target)
+    shown = fingerprint(target.host_key)
+    try:
+        with shell:
+            return _Questions(shell, now).ask(wanted, shown, sudo=sudo, seconds=size_seconds)
+    except BackendError as error:
+        return _unknown(wanted, shown, str(error), problem=error)
+
+
+class _Questions:
+    """The questions, over one connection."""
+
+    def __init__(self, shell: RemoteShell, now: Callable[[], datetime]) -> None:
+        self._shell = shell
+        self._now = now
+
+    def ask(self, paths: list[str], shown: str, *, sudo: bool, seconds: float) -> ServerProbe:
+        refusal = self._forced_command()
+        if refusal is not None:
+            reason = "the key runs only a forced command on the server"
+            return _unknown(paths, shown, reason, forced_command=refusal)
+        version = self._rsync_version()
+        return ServerProbe(
+            problem=None,
+            fingerprint=shown,
+            forced_command=None,
+            system=self._system(),
+            rsync=version,
+            rsync_advice=None if version.value is None else version.value.advice,
+            sudo=self._sudo(),
+            rrsync=self._rrsync(),
+            clock_offset=self._clock_offset(),
+            paths=tuple(self._path(path, sudo=sudo, seconds=seconds) for path in paths),
+        )
+
+    def _run(self, *argv: str, timeout: float = _QUICK) -> Finished:
+        """Ask in the C locale, so that the words can be understood; not answering is an answer."""
+        try:
+            return self._shell.run(("env", "LC_ALL=C", *argv), timeout)
+        except RemoteCommandFailed as error:
+            return Finished(exit_code=_TIMED_OUT, stdout=b"", stderr=str(error).encode())
+
+    def _forced_command(self) -> str | None:
+        token = secrets.token_hex(8)
+        finished = self._shell.run(("echo", token), _QUICK)
+        if token in _text(finished.stdout).split():
+            return None
+        return _said(finished)
+
+    def _rsync_version(self) -> Answer[RsyncVersion]:
+        finished = self._run("rsync", "--version")
+        version = parse_version(_text(finished.stdout))
+        if version is None:
+            return Answer(problem=_said(finished))
+        return Answer(value=version)
+
+    def _sudo(self) -> Answer[bool]:
+        finished = self._run("sudo", "-n", "rsync", "--version")
+        works = parse_version(_text(finished.stdout)) is not None
+        return Answer(value=works, problem="" if works else _said(finished))
+
+    def _rrsync(self) -> Answer[str]:
+        finished = self._run("sh", "-c", "command -v rrsync")
+        place = _text(finished.stdout).strip()
+        return Answer(value=place) if place else Answer(problem="rrsync is not installed there")
+
+    def _system(self) -> Answer[str]:
+        kernel = _text(self._run("uname", "-srm").stdout).strip()
+        release = _text(self._run("cat", "/etc/os-release").stdout)
+        found = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE)
+        described = ", ".join(part for part in (kernel, found[1] if found else "") if part)
+        return Answer(value=described) if described else Answer(problem="it does not say")
+
+    def _clock_offset(self) -> Answer[float]:
+        before = self._now()
+        finished = self._run("date", "+%s.%N")
+        after = self._now()
+        # Where date knows no nanoseconds it leaves `%N`, or only the letter, as it is.
+        found = re.match(r"(\d+(?:\.\d+)?)", _text(finished.stdout))
+        if not found:
+            return Answer(problem=_said(finished))
+        server = datetime.fromtimestamp(float(found[1]), UTC)
+        return Answer(value=(server - before - (after - before) / 2).total_seconds())
+
+    def _path(self, path: str, *, sudo: bool, seconds: float) -> PathProbe:
+        kind = self._kind(path)
+        link = kind.value == "symbolic link"
+        return PathProbe(
+            path=path,
+            kind=kind,
+            readable=Answer(value=self._run("test", "-r", path).exit_code == 0),
+            link_target=_text(self._run("readlink", "--", path).stdout).strip() if link else None,
+            size=self._size(path, sudo=sudo, seconds=seconds),
+            free=self._free(path),
+        )
+
+    def _kind(self, path: str) -> Answer[str]:
+        finished = self._run("stat", "-c", "%F", "--", path)
+        if finished.exit_code != 0:
+            return Answer(problem=_said(finished))
+        return Answer(value=_text(finished.stdout).strip())
+
+    def _size(self, path: str, *, sudo: bool, seconds: float) -> Answer[int]:
+        by = ("sudo", "-n") if sudo else ()
+        # The server ends it by itself, since closing the connection would not.
+        limit = ("timeout", f"{seconds:g}")
+        finished = self._run(*limit, *by, "du", "-sxb", "--", path, timeout=seconds + _QUICK)
+        found = re.match(rb"(\d+)\s", finished.stdout)
+        if finished.exit_code == _TIMED_OUT or not found:
+            late = f"adding it up takes longer than {seconds:g} seconds"
+            return Answer(problem=late if finished.exit_code == _TIMED_OUT else _said(finished))
+        return Answer(
+            value=int(found[1]),
+            problem="" if finished.exit_code == 0 else f"at least; {_said(finished)}",
+        )
+
+    def _free(self, path: str) -> Answer[int]:
+        finished = self._run("df", "-Pk", "--", path)
+        fields = _text(finished.stdout).splitlines()[-1:]
+        found = re.search(r"\s\d+\s+-?\d+\s+(\d+)\s+\S+\s", fields[0]) if fields else None
+        return Answer(value=int(found[1]) * 1024) if found else Answer(problem=_said(finished))
+
+
+#: The exit code of `timeout` where it had to end the command.
+_TIMED_OUT = 124
+
+
+def _unknown(
+    paths: list[str],
+    shown: str,
+    reason: str,
+    *,
+    problem: BackendError | None = None,
+    forced_command: str | None = None,
+) -> ServerProbe:
+    def unknown_path(path: str) -> PathProbe:
+        return PathProbe(
+            path=path,
+            kind=Answer(problem=reason),
+            readable=Answer(problem=reason),
+            link_target=None,
+            size=Answer(problem=reason),
+            free=Answer(problem=reason),
+        )
+
+    return ServerProbe(
+        problem=problem,
+        fingerprint=shown,
+        forced_command=forced_command,
+        system=Answer(problem=reason),
+        rsync=Answer(problem=reason),
+        rsync_advice=None,
+        sudo=Answer(problem=reason),
+        rrsync=Answer(problem=reason),
+        clock_offset=Answer(problem=reason),
+        paths=tuple(unknown_path(path) for path in paths),
+    )
+
+
+def _text(output: bytes) -> str:
+    return output.decode("utf-8", "backslashreplace")
+
+
+def _said(finished: Finished) -> str:
+    """The last line of what it said, for a person; control characters made visible."""
+    lines = _text(finished.stderr or finished.stdout).strip().splitlines()
+    if not lines:
+        return f"it ended with {finished.exit_code} and said nothing"
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in lines[-1])
