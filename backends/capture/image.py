@@ -16,7 +16,7 @@ from backends.capture.packing import Packing
 from backends.capture.selection import Selection
 from backends.errors import LocalPathUnusable
 from backends.repository.index import Index
-from backends.repository.tree import Node, NodeType, encode_tree, go_mode, node_type
+from backends.repository.tree import Node, NodeType, encode_tree, go_mode
 from backends.repository.writer import RepositoryWriter
 from backends.types import BlobId, BlobKind, Omission
 
@@ -143,7 +143,7 @@ class ImageWalk:
             Omission(path=entry.path, reason=problem) for problem in entry.source.problems
         )
         known = folder.known.get(found.name)
-        kind = node_type(entry.source.mode)
+        kind = NodeType.of(entry.source.mode)
         if kind is NodeType.DIR:
             self.totals.folders += 1
             subtree = known.subtree if known else None

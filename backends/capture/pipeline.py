@@ -84,6 +84,7 @@ class Capture:
         load_tree: Callable[[BlobId], list[Node]],
         progress: CaptureProgress,
         on_file: Callable[[FileRecord], None],
+        workers: int = 2,
     ) -> None:
         self._staging = staging
         self._writer = writer
@@ -91,6 +92,7 @@ class Capture:
         self._load_tree = load_tree
         self._progress = progress
         self._on_file = on_file
+        self._workers = workers
         self._ledger = Ledger()
         self._packing = Packing(writer=writer, ledger=self._ledger, progress=progress)
         self._packs: set[bytes] = set()
@@ -117,7 +119,11 @@ class Capture:
     def _pull(self, spec: PullSpec, pull: SourcePull) -> PullReport:
         image = os.fsencode(self._staging.image)
         with Intake(
-            image, packing=self._packing, ledger=self._ledger, progress=self._progress
+            image,
+            packing=self._packing,
+            ledger=self._ledger,
+            progress=self._progress,
+            workers=self._workers,
         ) as intake:
             for arrival in self._staging.interrupted_arrivals():
                 intake.take(arrival)

@@ -1,20 +1,21 @@
 """The folder where a server's pull lands, and the journal of what arrived in it.
 
     <root>/image/         what rsync writes: the server's paths, kept from run to run
-    <root>/partial/       rsync's half-sent files, so that a cut transfer continues
+    <root>/image~pull/    rsync's unfinished files, so that a cut transfer continues
     <root>/arrivals.log   rsync's own lines of the run under way
 
-The journal exists only between the first arrival and the repository snapshot. Found at the start
-of a run it means that the last one broke off: its files are in the image, rsync will not send
-them again, and the journal still has the checksums that the source computed of them.
+The journal exists only between the first arrival and the manifest. Found at the start of a run it
+means that the last one broke off: its files are in the image, rsync will not send them again, and
+the journal still has the checksums that the source computed of them.
 """
 
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from io import FileIO
 
+from backends.capture.fake_super import ensure_xattrs
 from backends.errors import LocalDiskFull, LocalPathUnusable
 from backends.rsync.output import parse_line
 from backends.types import Arrival
@@ -29,7 +30,6 @@ class Staging:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.image = root / "image"
-        self.partial = root / "partial"
         self._journal = root / "arrivals.log"
 
     def prepare(self) -> None:
@@ -40,8 +40,9 @@ class Staging:
             LocalDiskFull: there is next to no space left.
         """
         try:
-            for folder in (self.root, self.image, self.partial):
+            for folder in (self.root, self.image):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ensure_xattrs(str(self.image))
             free = shutil.disk_usage(self.image).free
         except OSError as error:
             raise LocalPathUnusable(
@@ -62,12 +63,12 @@ class Staging:
         except FileNotFoundError:
             return
 
-    def open_journal(self) -> BinaryIO:
-        """Append to the journal; the caller closes it."""
-        return open(self._journal, "ab", opener=_private)
+    def open_journal(self) -> FileIO:
+        """Append to the journal, each write at once on its way to disk; the caller closes it."""
+        return open(self._journal, "ab", buffering=0, opener=_private)
 
     def forget_journal(self) -> None:
-        """The snapshot is saved: what arrived no longer needs remembering."""
+        """The manifest is written: what arrived no longer needs remembering."""
         self._journal.unlink(missing_ok=True)
 
 

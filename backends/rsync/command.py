@@ -70,6 +70,12 @@ def rsync_argv(
         "-rlptgoHAX",
         *("--devices", "--specials", "--sparse", "--numeric-ids", "--fake-super", "--relative"),
         *("--delete", "--delete-excluded"),
+        # To the nanosecond: by default a file rewritten within the same second, at the same size,
+        # counts as unchanged and is never sent.
+        "--modify-window=-1",
+        # What staging keeps of ACLs and modes is in these; without the rules rsync removes them
+        # from a file of which only another attribute changed. `r`: they bind the receiver.
+        *("--filter=-xr user.rsync.%*", "--filter=-xr system.*"),
         f"--temp-dir={scratch.incoming}",
         f"--partial-dir={scratch.partial}",
         f"--timeout={IO_TIMEOUT}",

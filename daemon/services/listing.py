@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import zstandard
@@ -50,16 +50,21 @@ class SumsListing:
 
 
 class EarlierSums:
-    """The listing of the run that unchanged files are taken over from; read on first use."""
+    """The listing of the run that unchanged files are taken over from; fetched on first use.
 
-    def __init__(self, document: bytes | None) -> None:
-        self._document = document
+    Args:
+        fetch: Gives the compressed listing, or None where there is none (any more).
+    """
+
+    def __init__(self, fetch: Callable[[], bytes | None] | None) -> None:
+        self._fetch = fetch
         self._sums: dict[RawPath, bytes] | None = None
 
     def find(self, path: RawPath) -> bytes | None:
         """The file's digest in that run, if it is listed."""
         if self._sums is None:
-            entries = read_listing(self._document) if self._document else ()
+            document = self._fetch() if self._fetch else None
+            entries = read_listing(document) if document else ()
             self._sums = {entry.path: entry.sha256 for entry in entries}
         return self._sums.get(path)
 

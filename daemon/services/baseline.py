@@ -1,0 +1,117 @@
+"""What a repository has before a run: its index, and the snapshot to take files over from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing
+from backends.protocols import ObjectStore
+from backends.repository.check_packs import survey_packs
+from backends.repository.findings import Findings
+from backends.repository.index import Index
+from backends.repository.pack import PACKS, pack_key
+from backends.repository.reader import BlobReader
+from backends.repository.repository import Repository
+from backends.repository.snapshot import load_snapshot
+from backends.repository.tree import Node
+from backends.types import BlobId
+from daemon.domain.manifest_document import SignedManifest
+from daemon.services.listing import EarlierSums
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The repository as a run finds it.
+
+    Attributes:
+        repository: Opened and locked.
+        index: Blobs in packs that are really there.
+        reader: Reads through that index.
+        head: The newest manifest; the next one follows it.
+        snapshot: The parent snapshot's id, or None where files cannot be taken over.
+        tree: Its root tree.
+        compared: Every file of the parent was held against the source's checksum and equal.
+        sums: The parent's listing of checksums.
+    """
+
+    repository: Repository
+    index: Index
+    reader: BlobReader
+    head: SignedManifest | None
+    snapshot: str | None
+    tree: BlobId | None
+    compared: bool
+    sums: EarlierSums
+
+    def load_tree(self, tree: BlobId) -> list[Node]:
+        """A folder of the parent; empty where it is damaged, so that its files are read afresh."""
+        try:
+            return self.reader.load_tree(tree)
+        except (RepositoryDamaged, ObjectMissing):
+            # Safe: nothing is taken over from it, and the run stores the folder again.
+            return []
+
+
+def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> Baseline:
+    """Look at what is there.
+
+    The parent is the snapshot of the newest manifest and no other: only of that one it is known
+    which files were compared with the source.
+
+    Raises:
+        StoreError, RepositoryDamaged.
+    """
+    index = load_sound_index(repository, warn)
+    tree = _parent_tree(repository, head, warn)
+    known = head is not None and tree is not None
+    return Baseline(
+        repository=repository,
+        index=index,
+        reader=BlobReader(repository, index),
+        head=head,
+        snapshot=head.manifest.repository.snapshot if head and known else None,
+        tree=tree,
+        compared=head is not None and head.manifest.comparison.uncompared == 0,
+        sums=EarlierSums(_parent_sums(repository.store, head) if known else None),
+    )
+
+
+def load_sound_index(repository: Repository, warn: Warn) -> Index:
+    """The index without packs that are gone or cut short; what they held is stored again.
+
+    Raises:
+        StoreError: packs could not be listed; nothing may be concluded from that.
+    """
+    index = repository.load_index()
+    sizes = {info.key: info.size for info in repository.store.list(PACKS)}
+    expected = survey_packs(index, Findings()).sizes
+    lost = {pack for pack, size in expected.items() if sizes.get(pack_key(pack)) != size}
+    if not lost:
+        return index
+    warn(f"{len(lost)} packs of earlier runs are missing or cut short; storing their data again.")
+    sound = Index()
+    for listed in index.packs():
+        if listed.pack not in lost:
+            sound.add_pack(listed.pack, listed.blobs)
+    return sound
+
+
+def _parent_tree(repository: Repository, head: SignedManifest | None, warn: Warn) -> BlobId | None:
+    if head is None or head.manifest.repository.id != repository.id:
+        return None
+    try:
+        return load_snapshot(repository, head.manifest.repository.snapshot).tree
+    except (SnapshotMissing, RepositoryDamaged) as error:
+        warn(f"The last run's snapshot cannot be used, so every file is read afresh: {error}")
+        return None
+
+
+def _parent_sums(store: ObjectStore, head: SignedManifest | None) -> Callable[[], bytes | None]:
+    def fetch() -> bytes | None:
+        try:
+            return store.get(head.manifest.sums.key) if head else None
+        except ObjectMissing:
+            return None  # the digests are then taken of the staged files
+
+    return fetch

@@ -1,0 +1,153 @@
+"""Puts one run's data into the repository: capture, then the repository snapshot."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from backends.capture.pipeline import Capture, CaptureReport
+from backends.capture.progress import CaptureProgress
+from backends.capture.staging import Staging
+from backends.protocols import SourcePull
+from backends.repository.snapshot import Snapshot, SnapshotSummary, save_snapshot
+from backends.repository.writer import RepositoryWriter, WriterTotals
+from backends.types import PackReceipt, PullSpec
+from daemon import __version__
+from daemon.domain.run import Captured
+from daemon.services.baseline import Baseline
+from daemon.services.listing import SumsListing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """How hard to work.
+
+    Attributes:
+        compression_level: Of zstd.
+        pack_size: Bytes after which a pack is sent off.
+        workers: Threads that store what arrives.
+        uploads: Packs on their way at the same time.
+    """
+
+    compression_level: int
+    pack_size: int
+    workers: int
+    uploads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """What one run has stored; all of it is in uploaded packs and indexes.
+
+    Attributes:
+        report: Of the capture.
+        receipts: Of the packs that this run wrote.
+        totals: What was new.
+        sums: The compressed SHA256SUMS listing, not stored yet.
+    """
+
+    report: CaptureReport
+    receipts: tuple[PackReceipt, ...]
+    totals: WriterTotals
+    sums: bytes
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that was asked for is missing."""
+        return self.report.pull.complete and not self.report.omissions
+
+    def captured(self, snapshot: str) -> Captured:
+        """The figures for the history."""
+        return Captured(
+            files=self.report.files,
+            bytes=self.report.total_bytes,
+            stored_bytes=self.totals.stored_bytes,
+            new_bytes=self.totals.new_bytes,
+            snapshot=snapshot,
+        )
+
+
+def deposit(
+    baseline: Baseline,
+    *,
+    spec: PullSpec,
+    staging: Staging,
+    make_pull: Callable[[Callable[[bytes], object]], SourcePull],
+    tuning: Tuning,
+    watch: Callable[[CaptureProgress], AbstractContextManager[None]],
+) -> Deposit:
+    """Capture a server into the repository.
+
+    Args:
+        baseline: See `Baseline`.
+        spec: What to pull.
+        staging: Prepared.
+        make_pull: Makes the pull from its journal.
+        tuning: See `Tuning`.
+        watch: Shows the progress for as long as data flows.
+
+    Raises:
+        BackendError: what stopped it; what had been stored is indexed and will be reused.
+    """
+    listing = SumsListing(staging.image, baseline.sums)
+    progress = CaptureProgress()
+    with _open_writer(baseline, tuning) as writer:
+        capture = Capture(
+            staging=staging,
+            writer=writer,
+            index=baseline.index,
+            load_tree=baseline.load_tree,
+            progress=progress,
+            on_file=listing.add,
+            workers=tuning.workers,
+        )
+        with watch(progress), staging.open_journal() as journal:
+            report = capture.run(spec, make_pull(journal.write), baseline.tree)
+        return Deposit(
+            report=report, receipts=writer.receipts, totals=writer.totals, sums=listing.finish()
+        )
+
+
+def save_repository_snapshot(
+    baseline: Baseline, done: Deposit, *, server: str, spec: PullSpec, run: str, at: datetime
+) -> str:
+    """Make what was captured visible to every reader of the repository; returns the id."""
+    tags = ("lapseguard", run) if done.complete else ("lapseguard", run, "incomplete")
+    snapshot = Snapshot(
+        time=at,
+        tree=done.report.tree,
+        paths=tuple(sorted(spec.paths)),
+        hostname=server,
+        username=spec.target.user,
+        excludes=spec.excludes,
+        tags=tags,
+        program_version=f"lapseguard {__version__}",
+        parent=baseline.snapshot,
+        summary=_summary(done, at),
+    )
+    return save_snapshot(baseline.repository, snapshot)
+
+
+def _open_writer(baseline: Baseline, tuning: Tuning) -> RepositoryWriter:
+    return RepositoryWriter(
+        baseline.repository,
+        baseline.index,
+        workers=tuning.workers,
+        uploads=tuning.uploads,
+        pack_target=tuning.pack_size,
+        compression_level=tuning.compression_level,
+    )
+
+
+def _summary(done: Deposit, at: datetime) -> SnapshotSummary:
+    report = done.report
+    return SnapshotSummary(
+        backup_start=at - timedelta(seconds=report.pull.seconds),
+        backup_end=at,
+        files_unmodified=report.comparison.unchanged,
+        data_blobs=done.totals.new_blobs,
+        data_added=done.totals.new_bytes,
+        data_added_packed=done.totals.stored_bytes,
+        total_files_processed=report.files,
+        total_bytes_processed=report.total_bytes,
+    )

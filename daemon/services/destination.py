@@ -1,0 +1,46 @@
+"""Where one server's backups are: its repository in a store, and how to open it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backends.errors import RepositoryMissing
+from backends.protocols import ObjectStore
+from backends.repository.repository import Repository
+from daemon.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One server's repository, not opened yet.
+
+    Attributes:
+        store_name: As the settings call the store.
+        store: Rooted at the repository, retries included.
+        read_password: Fetches the repository's password; raises SecretError.
+    """
+
+    store_name: str
+    store: ObjectStore
+    read_password: Callable[[], Secret] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """Of the repository, without secrets."""
+        return self.store.url
+
+
+def open_repository(destination: Destination) -> Repository:
+    """Open what is there.
+
+    Raises:
+        RepositoryMissing, WrongPassword, RepositoryDamaged, StoreError, SecretError.
+    """
+    return Repository.open(destination.store, destination.read_password().reveal())
+
+
+def open_or_create_repository(destination: Destination) -> Repository:
+    """Open the repository; a server's first backup makes it."""
+    try:
+        return open_repository(destination)
+    except RepositoryMissing:
+        return Repository.create(destination.store, destination.read_password().reveal())

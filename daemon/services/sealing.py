@@ -1,0 +1,181 @@
+"""Writes a run's record: the listing of checksums, then the signed manifest, last of all."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from backends.protocols import ObjectStore
+from backends.signing import SigningKey
+from backends.types import PackReceipt
+from daemon import __version__
+from daemon.domain.contract import Contract
+from daemon.domain.manifest import (
+    ContractFact,
+    Manifest,
+    PackFact,
+    RepositoryFact,
+    SourceComparison,
+    SumsFact,
+    ToolVersion,
+    VerificationFact,
+    manifest_key,
+    sums_key,
+)
+from daemon.domain.manifest_document import SignedManifest, read_manifest, write_manifest
+from daemon.domain.run import Run
+from daemon.domain.server import Server
+from daemon.domain.verification import Verification
+from daemon.errors import VerificationFailed
+from daemon.services.baseline import Baseline
+from daemon.services.deposit import Deposit
+from daemon.services.packs import PackStanding
+from daemon.services.proof import Proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A run's record as it is in the store, and what the database keeps of it."""
+
+    document: bytes
+    signed: SignedManifest
+    verification: Verification
+
+
+def store_sums(store: ObjectStore, run: str, listing: bytes) -> SumsFact:
+    """Put the compressed listing beside the manifest to come."""
+    key = sums_key(run)
+    store.put(key, listing)
+    return SumsFact(key=key, sha256=hashlib.sha256(listing).hexdigest())
+
+
+def seal(
+    store: ObjectStore,
+    *,
+    run: Run,
+    server: Server,
+    contracts: Iterable[Contract],
+    baseline: Baseline,
+    done: Deposit,
+    proof: Proof,
+    sums: SumsFact,
+    key: SigningKey,
+    now: datetime,
+    may_write: Callable[[], None],
+) -> Sealed:
+    """Compose the manifest, sign it, put it, read it back.
+
+    Args:
+        store: Rooted at the repository.
+        run: Captured; its id and figures go in.
+        server: What was saved.
+        contracts: What keeps the server alive.
+        baseline: Whose manifest this one follows.
+        done: What the run stored.
+        proof: That it is there.
+        sums: The listing, stored.
+        key: Signs.
+        now: The time.
+        may_write: Raises if this run is not ours any more.
+
+    Raises:
+        VerificationFailed: the store gives back other bytes than it was given.
+        StoreError.
+    """
+    manifest = _compose(run, server, contracts, baseline, done, proof, sums, now)
+    document = write_manifest(manifest, key.sign, key.public_text)
+    place = manifest_key(manifest.sequence, run.run)
+    may_write()
+    store.put(place, document)
+    if store.get(place) != document:
+        raise VerificationFailed(f"The store does not give back the manifest {place} as written.")
+    signed = read_manifest(document)
+    verification = Verification(
+        run=run.run,
+        manifest_sha256=signed.sha256,
+        depth=proof.depth,
+        outcome=proof.outcome,
+        checked_at=now,
+        matches_source=manifest.matches_source,
+        problems=proof.problems,
+    )
+    return Sealed(document=document, signed=signed, verification=verification)
+
+
+def _compose(  # noqa: PLR0917 - everything that a manifest is made of, called once
+    run: Run,
+    server: Server,
+    contracts: Iterable[Contract],
+    baseline: Baseline,
+    done: Deposit,
+    proof: Proof,
+    sums: SumsFact,
+    now: datetime,
+) -> Manifest:
+    report, head = done.report, baseline.head
+    return Manifest(
+        run=run.run,
+        kind=run.kind,
+        sequence=head.manifest.sequence + 1 if head else 1,
+        previous_sha256=head.sha256 if head else None,
+        complete=done.complete,
+        server=server.name,
+        host=server.host,
+        paths=server.paths,
+        excludes=server.excludes,
+        contracts=tuple(ContractFact.of(contract) for contract in contracts),
+        started_at=run.started_at,
+        finished_at=now,
+        files=report.files,
+        dirs=report.folders,
+        bytes=report.total_bytes,
+        stored_bytes=done.totals.stored_bytes,
+        new_bytes=done.totals.new_bytes,
+        repository=RepositoryFact(
+            id=baseline.repository.id,
+            url=baseline.repository.store.url,
+            snapshot=run.snapshot or "",
+            tree=report.tree.hex(),
+        ),
+        packs=_pack_facts(proof.standings, done.receipts),
+        omissions=report.omissions,
+        vanished=report.pull.vanished,
+        tools=(
+            ToolVersion(name="lapseguard", version=__version__),
+            ToolVersion(name="rsync", version=report.pull.rsync_version),
+        ),
+        comparison=_comparison(done, baseline),
+        sums=sums,
+        verification=VerificationFact(depth=proof.depth, outcome=proof.outcome, checked_at=now),
+    )
+
+
+def _pack_facts(
+    standings: Iterable[PackStanding], receipts: Iterable[PackReceipt]
+) -> tuple[PackFact, ...]:
+    written = {receipt.pack: receipt for receipt in receipts}
+    return tuple(_pack_fact(standing, written.get(standing.pack)) for standing in standings)
+
+
+def _pack_fact(standing: PackStanding, receipt: PackReceipt | None) -> PackFact:
+    if receipt is not None:
+        return PackFact.of(receipt, new=True)
+    return PackFact(
+        id=standing.pack.hex(),
+        size=standing.info.size if standing.info else 0,
+        attested=standing.attested,
+        version_id=standing.info.version_id if standing.info else None,
+        new=False,
+    )
+
+
+def _comparison(done: Deposit, baseline: Baseline) -> SourceComparison:
+    """What is taken over from a parent that was not wholly compared is not compared either."""
+    found = done.report.comparison
+    trusted = found.unchanged if baseline.compared else 0
+    return SourceComparison(
+        compared=found.compared,
+        unchanged=trusted,
+        uncompared=found.uncompared + found.unchanged - trusted,
+        mismatched=found.mismatched,
+    )
