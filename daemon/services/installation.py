@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from backends.signing import SigningKey
 from daemon.errors import StateFolderUnusable
+from daemon.settings import Configuration, masked_url
 from daemon.state_folder import StateFolder
+from daemon.store.migration import upgrade
 
 _PASSWORD_BYTES: Final = 32
 _PRIVATE_FOLDER: Final = 0o700
@@ -65,7 +67,7 @@ class Step:
     """
 
     what: str
-    place: Path
+    place: str
     done: bool
     perform: Callable[[], None]
 
@@ -105,7 +107,7 @@ def settings_step(file: Path, new: NewSettings) -> Step:
         mode = _SECRET_MODE if secret else _SETTINGS_MODE
         _write_new(file, settings_text(new).encode(), mode)
 
-    return Step(what="settings", place=file, done=file.exists(), perform=write)
+    return Step(what="settings", place=str(file), done=file.exists(), perform=write)
 
 
 def state_steps(folder: StateFolder) -> tuple[Step, ...]:
@@ -127,21 +129,37 @@ def state_steps(folder: StateFolder) -> tuple[Step, ...]:
     )
 
 
-def perform(steps: Sequence[Step]) -> None:
+def database_step(configuration: Configuration, password: Callable[[], str | None]) -> Step:
+    """Creating the database's tables, or bringing them up to date.
+
+    Args:
+        configuration: Names the database.
+        password: Reads its password, if it has one.
+    """
+    url = configuration.settings.daemon.database
+
+    def make() -> None:
+        upgrade(url, password=password())
+
+    return Step(what="database", place=masked_url(url), done=False, perform=make)
+
+
+def perform(step: Step) -> None:
     """Do what is not done yet.
 
     Raises:
-        StateFolderUnusable: a file or folder cannot be made.
+        StateFolderUnusable: the file or folder cannot be made.
+        DatabaseError, BackendError: what the step itself raises.
     """
-    for step in steps:
-        if not step.done:
-            try:
-                step.perform()
-            except OSError as error:
-                raise StateFolderUnusable(
-                    f"The {step.what} {step.place} cannot be made: {error.strerror}.",
-                    hint="Run as a user that may write there, or choose another place.",
-                ) from error
+    if step.done:
+        return
+    try:
+        step.perform()
+    except OSError as error:
+        raise StateFolderUnusable(
+            f"The {step.what} {step.place} cannot be made: {error.strerror}.",
+            hint="Run as a user that may write there, or choose another place.",
+        ) from error
 
 
 def public_key_line(identity: Path) -> str:
@@ -176,11 +194,11 @@ def _folder_step(path: Path) -> Step:
         path.chmod(_PRIVATE_FOLDER)
 
     private = path.is_dir() and not path.stat().st_mode & 0o077
-    return Step(what="private folder", place=path, done=private, perform=make)
+    return Step(what="private folder", place=str(path), done=private, perform=make)
 
 
 def _file_step(what: str, path: Path, make: Callable[[], None]) -> Step:
-    return Step(what=what, place=path, done=path.exists(), perform=make)
+    return Step(what=what, place=str(path), done=path.exists(), perform=make)
 
 
 def _make_ssh_key(identity: Path) -> None:

@@ -9,6 +9,7 @@ from daemon.settings.configuration import (
     Entry,
     configure,
     load_configuration,
+    masked_url,
     settings_schema,
 )
 from daemon.settings.files import Environment, settings_from_text
@@ -31,6 +32,7 @@ __all__ = [
     "StoreSettings",
     "configure",
     "load_configuration",
+    "masked_url",
     "settings_from_text",
     "settings_schema",
 ]

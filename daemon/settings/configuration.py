@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -90,6 +90,10 @@ class Configuration:
             )
         return wanted, stores[wanted]
 
+    def repository_url(self, server: str, store: str | None = None) -> str:
+        """Where a server's repository is: `<store url>/NAME`. Raises as `store` does."""
+        return f"{self.store(store)[1].url}/{server}"
+
     def store_secret(self, store: str, name: StoreSecretName) -> SecretSource | None:
         """Where a store's secret is to be read from, or None where it is not given.
 
@@ -147,7 +151,7 @@ def configure(merged: MergedFiles, environment: Environment) -> Configuration:
     )
 
 
-def settings_schema() -> dict[str, object]:
+def settings_schema() -> dict[str, Any]:
     """The JSON Schema of a settings file."""
     return Settings.model_json_schema()
 

@@ -71,6 +71,12 @@ class Environment:
             return self.default_file
         return Path("/etc/lapseguard") / FILE_NAME
 
+    def new_settings_file(self, given: Path | None) -> Path:
+        """Where `init` makes a settings file, or the one that counts already."""
+        found = self.settings_file(given)
+        named = given or {"LAPSEGUARD_CONFIG", "CONFIGURATION_DIRECTORY"} & self.variables.keys()
+        return found if named or found.exists() else self.default_file
+
     def _folder(self, variable: str) -> Path | None:
         # systemd separates several folders by colons; the first is the one to use.
         first = self.variables.get(variable, "").split(":")[0]

@@ -1,0 +1,242 @@
+"""Builds the program out of its parts; the only place that names concrete backends.
+
+Heavy parts are imported by the function that needs them: most commands need few.
+"""
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Engine
+
+from backends.protocols import ObjectStore
+from daemon.clock import Clock, SystemClock
+from daemon.errors import SecretError
+from daemon.secrets import Secret
+from daemon.services.overview import Overview
+from daemon.services.registry import Registry
+from daemon.settings import Configuration, StoreSecretName, StoreSettings
+from daemon.store.engine import open_engine
+from daemon.store.schema import ensure_current
+from daemon.store.unit_of_work import UnitOfWork
+
+if TYPE_CHECKING:
+    from backends.objectstore.s3_address import S3Address, S3Credentials
+    from backends.signing import SigningKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """The program, put together; `close` it at the end.
+
+    Attributes:
+        configuration: The settings and where they came from.
+        clock: The one clock.
+        engine: The database, at the revision that this program works with.
+        actor: Whom the audit trail names.
+    """
+
+    configuration: Configuration
+    clock: Clock
+    engine: Engine
+    actor: str
+
+    def units(self, *, read_only: bool = False) -> UnitOfWork:
+        """A new unit of work; see `daemon.services.units.Units`."""
+        return UnitOfWork(self.engine, clock=self.clock, actor=self.actor, read_only=read_only)
+
+    @property
+    def registry(self) -> Registry:
+        """Servers and contracts."""
+        return Registry(units=self.units, clock=self.clock, actor=self.actor)
+
+    @property
+    def overview(self) -> Overview:
+        """History and status."""
+        return Overview(units=self.units, clock=self.clock)
+
+    def close(self) -> None:
+        """Give back the database's connections."""
+        self.engine.dispose()
+
+
+def start(configuration: Configuration, *, clock: Clock | None = None) -> Application:
+    """The program with its database; nothing of it is upgraded or created here.
+
+    Raises:
+        StateFolderUnusable: the state folder is missing or not ours to write.
+        DatabaseError: any child; its revision is not the one that this program works with.
+        SecretError: the database's password cannot be read.
+    """
+    configuration.state_folder.require_usable()
+    engine = open_database(configuration)
+    try:
+        ensure_current(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return Application(
+        configuration=configuration,
+        clock=clock or SystemClock(),
+        engine=engine,
+        actor=current_actor(configuration.environment.variables),
+    )
+
+
+def open_database(configuration: Configuration) -> Engine:
+    """The database that the settings name, whatever its revision. Dispose of it at the end."""
+    password = database_password(configuration)
+    return open_engine(configuration.settings.daemon.database, password=password)
+
+
+def database_password(configuration: Configuration) -> str | None:
+    """The PostgreSQL password, where the settings have one. Raises SecretError."""
+    source = configuration.database_password
+    return None if source is None else source.read().reveal()
+
+
+def current_actor(variables: Mapping[str, str]) -> str:
+    """Who is giving orders: `li@ops`, or `li@ops as root` under sudo."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a number that no account has.
+        user = str(os.getuid())
+    behind = variables.get("SUDO_USER")
+    host = socket.gethostname()
+    return f"{behind}@{host} as {user}" if behind and behind != user else f"{user}@{host}"
+
+
+def open_store(
+    configuration: Configuration,
+    name: str | None = None,
+    *,
+    server: str | None = None,
+    create: bool = False,
+) -> ObjectStore:
+    """A store of the settings, which tries again what may succeed later.
+
+    Args:
+        configuration: Its settings and secrets.
+        name: The store; None for the default one.
+        server: Root it at this server's repository, `<store url>/NAME`.
+        create: Make the folder of a directory store, though never its parents.
+
+    Raises:
+        NotFound, SettingsError: there is no such store.
+        SecretError: one of its secrets cannot be read.
+        StoreError: it is not usable as the settings describe it.
+    """
+    from backends.objectstore.retrying import RetryingStore  # noqa: PLC0415 - only where needed
+
+    found, settings = configuration.store(name)
+    return RetryingStore(_concrete_store(configuration, found, settings, server, create=create))
+
+
+def create_place(configuration: Configuration, name: str | None = None) -> bool:
+    """Make a store's bucket, or its folder with all parents; false if it is there already.
+
+    Raises:
+        NotFound, SettingsError, SecretError, StoreError: see `open_store`.
+    """
+    found, settings = configuration.store(name)
+    if settings.location.scheme == "file":
+        from backends.objectstore.directory import DirectoryStore  # noqa: PLC0415 - see above
+
+        root = Path(settings.location.path)
+        if root.is_dir():
+            return False
+        missing = [folder for folder in (root, *root.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            DirectoryStore(folder, create=True)
+        return True
+    from backends.objectstore.s3_bucket import create_bucket  # noqa: PLC0415 - loads boto3
+
+    return create_bucket(_s3_address(settings), _s3_credentials(configuration, found))
+
+
+def repository_password(configuration: Configuration, store: str | None = None) -> Secret:
+    """The password of the repositories in a store.
+
+    Raises:
+        NotFound, SettingsError: there is no such store.
+        SecretError: there is no password, or it cannot be read.
+    """
+    name, _ = configuration.store(store)
+    password = _read_secret(configuration, name, "repository_password")
+    if password is None:
+        raise SecretError(
+            f"The store `{name}` has no repository password.",
+            hint=f"Set `repository_password_file` under [stores.{name}].",
+        )
+    return password
+
+
+def signing_key(configuration: Configuration) -> "SigningKey":
+    """The key that signs manifests. Raises LocalPathUnusable."""
+    from backends.signing import SigningKey  # noqa: PLC0415 - loads cryptography
+
+    return SigningKey.load(configuration.state_folder.signing_key)
+
+
+def _concrete_store(
+    configuration: Configuration,
+    name: str,
+    settings: StoreSettings,
+    server: str | None,
+    *,
+    create: bool,
+) -> ObjectStore:
+    if settings.location.scheme == "file":
+        from backends.objectstore.directory import DirectoryStore  # noqa: PLC0415 - only if used
+
+        root = Path(settings.location.path)
+        return DirectoryStore(root / server if server else root, create=create)
+    from backends.objectstore.s3 import S3Store  # noqa: PLC0415 - loads boto3
+
+    return S3Store(
+        _s3_address(settings, server),
+        _s3_credentials(configuration, name),
+        checksum=settings.checksum,
+    )
+
+
+def _s3_address(settings: StoreSettings, server: str | None = None) -> "S3Address":
+    from backends.objectstore.s3_address import Addressing, S3Address  # noqa: PLC0415 - if used
+
+    prefix = "/".join(part for part in (settings.location.path.strip("/"), server) if part)
+    region = {"region": settings.region} if settings.region else {}
+    return S3Address(
+        bucket=settings.location.netloc,
+        prefix=prefix,
+        endpoint=settings.endpoint,
+        addressing=Addressing.VIRTUAL if settings.virtual_host else Addressing.PATH,
+        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
+        allow_http=settings.allow_http,
+        **region,
+    )
+
+
+def _s3_credentials(configuration: Configuration, name: str) -> "S3Credentials | None":
+    """The keys in the settings; None leaves it to the AWS default chain."""
+    from backends.objectstore.s3_address import S3Credentials  # noqa: PLC0415 - only if used
+
+    key = _read_secret(configuration, name, "access_key_id")
+    secret = _read_secret(configuration, name, "secret_access_key")
+    token = _read_secret(configuration, name, "session_token")
+    if key is None or secret is None:
+        return None
+    return S3Credentials(
+        access_key_id=key.reveal(),
+        secret_access_key=secret.reveal(),
+        session_token=None if token is None else token.reveal(),
+    )
+
+
+def _read_secret(configuration: Configuration, store: str, name: StoreSecretName) -> Secret | None:
+    source = configuration.store_secret(store, name)
+    return None if source is None else source.read()

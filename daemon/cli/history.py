@@ -1,0 +1,209 @@
+"""`lapseguard history` and `lapseguard show`: what was done, and what came of it."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from daemon.cli.opening import open_application
+from daemon.cli.output import Json, JsonOption, Output, instant, size, span
+from daemon.domain.history import HistoryRow, history_json
+from daemon.domain.manifest import Manifest
+from daemon.domain.pathtext import write_path
+from daemon.domain.verification import Verification
+from daemon.errors import NotFound
+from daemon.printable import printable
+from daemon.services.overview import RunRecord
+from daemon.services.recipe import Recipe, restic_recipe
+from daemon.settings import Configuration
+
+app: Final = typer.Typer(name="history")
+
+_SHOWN_OMISSIONS: Final = 20
+
+
+@app.command()
+def history(
+    ctx: typer.Context,
+    server: Annotated[
+        str | None, typer.Argument(metavar="SERVER", help="Only of this one.", show_default=False)
+    ] = None,
+    *,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many.", show_default=False)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Past runs, newest first."""
+    output = Output.of(ctx, as_json=as_json)
+    with open_application(ctx) as application:
+        rows = application.overview.history(server=server, limit=limit)
+    if as_json:
+        output.document([history_json(row) for row in rows])
+        return
+    columns = ("run", "server", "state", ">files", ">size", ">uploaded", "proof")
+    empty = "There is no run yet. Begin one: lapseguard backup-now SERVER"
+    output.table(columns, [_cells(row) for row in rows], empty=empty)
+
+
+@app.command()
+def show(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, as history prints it.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Everything about one run, and how to open it with restic."""
+    output = Output.of(ctx, as_json=as_json)
+    with open_application(ctx) as application:
+        record = application.overview.run(run)
+        recipe = _recipe(application.configuration, record)
+    if as_json:
+        output.document(_record_json(record, recipe))
+        return
+    output.fields([*_run_fields(record.row), *_manifest_fields(record)])
+    for verification in record.verifications:
+        output.say(f"  {_verification_text(verification)}")
+        for problem in verification.problems[:_SHOWN_OMISSIONS]:
+            output.say(f"    {problem}")
+    _say_omissions(output, record)
+    _say_recipe(output, recipe)
+
+
+def _recipe(configuration: Configuration, record: RunRecord) -> Recipe | None:
+    run = record.row.run
+    if run.snapshot is None:
+        return None
+    try:
+        return restic_recipe(
+            configuration, store=run.store, server=run.server, snapshot=run.snapshot
+        )
+    except NotFound:
+        # The store has left the settings since; the rest of the record still tells its story.
+        return None
+
+
+def _cells(row: HistoryRow) -> tuple[str, ...]:
+    run = row.run
+    proof = (
+        f"{row.verification.depth.value} {row.verification.outcome.value}"
+        if row.verification
+        else ""
+    )
+    return (
+        run.run,
+        run.server,
+        run.state.value,
+        "" if run.files is None else f"{run.files:,}",
+        size(run.bytes),
+        size(run.stored_bytes),
+        proof or (run.error.code if run.error else ""),
+    )
+
+
+def _run_fields(row: HistoryRow) -> Iterator[tuple[str, str]]:
+    run = row.run
+    yield "run", run.run
+    yield "server", run.server
+    yield "kind", run.kind.value
+    yield "state", run.state.value
+    yield "started", instant(run.started_at)
+    if run.finished_at is not None:
+        took = span(run.finished_at - run.started_at)
+        yield "finished", f"{instant(run.finished_at)}, after {took}"
+    if run.error is not None:
+        yield "error", f"{run.error.code}: {run.error.message}"
+        yield "next", run.error.hint
+    yield "files", "" if run.files is None else f"{run.files:,}"
+    yield "size", size(run.bytes)
+    yield "new", size(run.new_bytes)
+    yield "uploaded", size(run.stored_bytes)
+    yield "store", run.store
+    yield "snapshot", run.snapshot or ""
+
+
+def _manifest_fields(record: RunRecord) -> Iterator[tuple[str, str]]:
+    if record.manifest is None:
+        return
+    manifest = record.manifest.manifest
+    yield "repository", manifest.repository.url
+    yield "paths", "\n".join(manifest.paths)
+    yield "source", f"{manifest.source.kind}, consistency {manifest.source.consistency.value}"
+    yield "packs", f"{len(manifest.packs):,}, {size(sum(pack.size for pack in manifest.packs))}"
+    yield "contracts", "\n".join(f"{c.name}: expires {c.expiry}" for c in manifest.contracts)
+    yield "tools", ", ".join(f"{tool.name} {tool.version}" for tool in manifest.tools)
+    yield "manifest", f"number {manifest.sequence}, sha256 {record.manifest.sha256}"
+    yield "proof", "" if record.verifications else "none"
+
+
+def _verification_text(verification: Verification) -> str:
+    source = {True: ", matches the source", False: ", DIFFERS from the source", None: ""}
+    return (
+        f"{instant(verification.checked_at)} {verification.depth.value} "
+        f"{verification.outcome.value}{source[verification.matches_source]}"
+    )
+
+
+def _say_omissions(output: Output, record: RunRecord) -> None:
+    if record.manifest is None or not record.manifest.manifest.omissions:
+        return
+    omissions = record.manifest.manifest.omissions
+    output.say(f"\nNot saved ({len(omissions):,}):")
+    for omission in omissions[:_SHOWN_OMISSIONS]:
+        output.say(f"  {printable(omission.path)}: {omission.reason}")
+    if len(omissions) > _SHOWN_OMISSIONS:
+        output.say("  … all of them: lapseguard show RUN --json")
+
+
+def _say_recipe(output: Output, recipe: Recipe | None) -> None:
+    if recipe is None:
+        return
+    output.say("\nTo open it without Lapseguard, in any shell that may read the secrets:\n")
+    for line in (*recipe.environment, *recipe.commands):
+        output.say(line)
+
+
+def _record_json(record: RunRecord, recipe: Recipe | None) -> Json:
+    return {
+        **history_json(record.row),
+        "manifest": None if record.manifest is None else _manifest_json(record.manifest.manifest),
+        "verifications": [
+            {
+                "depth": verification.depth.value,
+                "outcome": verification.outcome.value,
+                "checked_at": instant(verification.checked_at),
+                "matches_source": verification.matches_source,
+                "problems": list(verification.problems),
+            }
+            for verification in record.verifications
+        ],
+        "restic": None
+        if recipe is None
+        else {"environment": list(recipe.environment), "commands": list(recipe.commands)},
+    }
+
+
+def _manifest_json(manifest: Manifest) -> Json:
+    return {
+        "sequence": manifest.sequence,
+        "complete": manifest.complete,
+        "host": manifest.host,
+        "paths": list(manifest.paths),
+        "repository": manifest.repository.url,
+        "repository_id": manifest.repository.id,
+        "tree": manifest.repository.tree,
+        "packs": len(manifest.packs),
+        "source": manifest.source.kind,
+        "consistency": manifest.source.consistency.value,
+        "contracts": [
+            {"contract": c.name, "provider": c.provider, "expires": instant(c.expires_at)}
+            for c in manifest.contracts
+        ],
+        "omissions": [
+            {"path": write_path(omission.path), "reason": omission.reason}
+            for omission in manifest.omissions
+        ],
+        "vanished": [write_path(path) for path in manifest.vanished],
+        "tools": {tool.name: tool.version for tool in manifest.tools},
+        "sums": manifest.sums.key,
+    }

@@ -1,0 +1,85 @@
+"""Looking back and looking now: the history of runs, one run in full, and every server's status."""
+
+from dataclasses import dataclass
+
+from daemon.clock import Clock
+from daemon.domain.contract import ContractState
+from daemon.domain.history import HistoryRow
+from daemon.domain.manifest_document import SignedManifest, read_manifest
+from daemon.domain.status import ServerStatus, server_status
+from daemon.domain.verification import Verification
+from daemon.services.units import Units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """Everything that is recorded about one run.
+
+    Attributes:
+        row: The run and the evidence that stands for it.
+        manifest: What it stored; None where it stored nothing.
+        verifications: All evidence, oldest first.
+    """
+
+    row: HistoryRow
+    manifest: SignedManifest | None
+    verifications: tuple[Verification, ...]
+
+
+class Overview:
+    """What has been recorded, read only; every method sees one instant."""
+
+    def __init__(self, *, units: Units, clock: Clock) -> None:
+        self._units = units
+        self._clock = clock
+
+    def history(
+        self, *, server: str | None = None, limit: int | None = None
+    ) -> tuple[HistoryRow, ...]:
+        """Runs, newest first, each with the evidence that stands for it.
+
+        Args:
+            server: Only of this one, registered or not any more.
+            limit: At most so many.
+
+        Raises:
+            NotFound: nobody ever heard of `server`.
+        """
+        with self._units(read_only=True) as unit:
+            rows = unit.history.rows(server=server, limit=limit)
+            if server is not None and not rows:
+                # An unknown name is a slip; a server without runs yet is not.
+                unit.servers.get(server)
+            return rows
+
+    def run(self, run: str) -> RunRecord:
+        """Everything about one run.
+
+        Raises:
+            NotFound: there is no such run.
+            ManifestInvalid: its manifest was damaged in the database.
+        """
+        with self._units(read_only=True) as unit:
+            row = unit.history.row(run)
+            known = row.run.manifest_sha256 is not None
+            return RunRecord(
+                row=row,
+                manifest=read_manifest(unit.manifests.document(run)) if known else None,
+                verifications=unit.verifications.of(run),
+            )
+
+    def status(self, *, server: str | None = None) -> tuple[ServerStatus, ...]:
+        """Every server's standing, or one's; the next to stop first.
+
+        Raises:
+            NotFound: there is no such server.
+        """
+        now = self._clock.now()
+        with self._units(read_only=True) as unit:
+            servers = unit.servers.list() if server is None else (unit.servers.get(server),)
+            contracts = unit.contracts.list(state=ContractState.ACTIVE)
+            found = [
+                server_status(each, contracts, unit.history.rows(server=each.name), now)
+                for each in servers
+            ]
+        return tuple(sorted(found, key=lambda each: each.urgency))
