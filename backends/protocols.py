@@ -34,6 +34,9 @@ class ObjectStore(Protocol):
     def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
         """Bytes `offset … offset+length` (or to the end).
 
+        Only their number is promised. Nothing guards a body on its way back, so whoever reads
+        compares a hash of the content: packs and unpacked objects are named by theirs.
+
         Raises:
             ObjectMissing: no such key.
             ObjectCorrupt: fewer bytes came than asked for.

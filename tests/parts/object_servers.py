@@ -2,10 +2,9 @@
 
 Plain classes without pytest, so that a demonstration can use them as the tests do. Each keeps
 its data under a folder of the caller's, runs in a process group of its own, and is ended by
-`stop`, by leaving the `with` block, or at the latest when Python ends.
+`stop`, by leaving the `with` block, or at the latest when Python ends, be it by SIGKILL.
 """
 
-import atexit
 import contextlib
 import json
 import os
@@ -72,6 +71,7 @@ class S3Server:
         self.endpoint = ""
         self._ports: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: _Guardian | None = None
 
     def start(self) -> Self:
         """Run the server and return once it takes requests.
@@ -150,7 +150,7 @@ class S3Server:
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*_dies_with_parent(), program, *self.arguments()],
+                [program, *self.arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -158,7 +158,7 @@ class S3Server:
                 env={"PATH": os.environ["PATH"], "HOME": str(self.root)},
                 start_new_session=True,
             )
-        atexit.register(self.kill)
+        self._guardian = _Guardian(self._process.pid)
         self._await_answer()
 
     def _await_answer(self) -> None:
@@ -181,14 +181,13 @@ class S3Server:
         process, self._process = self._process, None
         if process is None:
             return
-        atexit.unregister(self.kill)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if self._guardian is not None:
+            self._guardian.dismiss()
+        process.wait()
 
 
 class SeaweedServer(S3Server):
@@ -277,7 +276,20 @@ _CLIENT = Config(
 )
 
 
-def _dies_with_parent() -> list[str]:
-    """A prefix that ends the server even when its parent is killed; util-linux has the program."""
-    program = shutil.which("setpriv")
-    return [program, "--pdeathsig", "KILL", "--"] if program else []
+class _Guardian:
+    """Kills a process group when this process ends, however it ends.
+
+    A shell waits for the end of a pipe that only we hold open. (`PR_SET_PDEATHSIG` would not do:
+    it fires when the *thread* that started the server ends.)
+    """
+
+    def __init__(self, group: int) -> None:
+        self._shell = subprocess.Popen(
+            ["sh", "-c", 'read -r _; kill -KILL -- "-$1" 2>/dev/null', "sh", str(group)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def dismiss(self) -> None:
+        """End the guardian; what is left of the group goes with it."""
+        self._shell.communicate()
