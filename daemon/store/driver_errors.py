@@ -12,7 +12,6 @@ from daemon.errors import (
     DatabaseBusy,
     DatabaseDamaged,
     DatabaseError,
-    DatabaseMissing,
     DatabaseUnreachable,
 )
 from daemon.store.errors import DatabaseFull, DatabaseReadOnly
@@ -35,14 +34,14 @@ _POSTGRESQL: Final[Mapping[str, type[DatabaseError]]] = {
     "25006": DatabaseReadOnly,  # read-only transaction, as on a standby
     "25P03": DatabaseUnreachable,  # we were silent inside a transaction for too long
     "28": DatabaseUnreachable,  # login refused
-    "3D000": DatabaseMissing,  # no such database
+    "3D": DatabaseUnreachable,  # no such database
     "40": DatabaseBusy,  # deadlock, serialisation failure
     "42501": DatabaseReadOnly,  # no right to
     "53": DatabaseUnreachable,  # too many connections, out of memory
     "53100": DatabaseFull,
     "55P03": DatabaseBusy,  # lock_timeout
     "57014": DatabaseBusy,  # statement_timeout
-    "57P": DatabaseUnreachable,  # shutting down, crashed, starting
+    "57": DatabaseUnreachable,  # shutting down, crashed, starting
     "58": DatabaseUnreachable,  # the server's disk fails
     "XX": DatabaseDamaged,  # corrupted index or page
 }

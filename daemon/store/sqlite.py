@@ -90,14 +90,15 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
     )
     try:
         for pragma, (wanted, answer) in _PRAGMAS.items():
-            _set_pragma(connection, pragma, wanted, answer)
+            set_pragma(connection, pragma, wanted, answer)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _set_pragma(connection: sqlite3.Connection, pragma: str, wanted: str, answer: object) -> None:
+def set_pragma(connection: sqlite3.Connection, pragma: str, wanted: str, answer: object) -> None:
+    """Set a pragma and see whether it took. Raises DatabaseUnfit."""
     connection.execute(f"PRAGMA {pragma} = {wanted}").close()
     (got,) = connection.execute(f"PRAGMA {pragma}").fetchone()
     if got != answer:
