@@ -39,7 +39,8 @@ def store_error(error: OSError, what: str) -> StoreError:
         return StoreUnreachable(message, hint=_MOUNT)
     if error.errno == errno.ENAMETOOLONG:
         return KeyInvalid(message)
-    return StoreError(message, hint=_NAME_TAKEN if error.errno in ABSENT else None)
+    taken = error.errno in ABSENT or error.errno == errno.EEXIST
+    return StoreError(message, hint=_NAME_TAKEN if taken else None)
 
 
 @contextmanager

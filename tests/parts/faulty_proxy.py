@@ -5,6 +5,7 @@ import enum
 import http.client
 import http.server
 import socket
+import ssl
 import struct
 import threading
 from typing import Self
@@ -41,7 +42,7 @@ _HOP_BY_HOP = {"connection", "keep-alive", "expect", "transfer-encoding"}
 class FaultyProxy:
     """Passes requests from `endpoint` to `upstream`, with the faults it was given, in turn."""
 
-    def __init__(self, upstream: str) -> None:
+    def __init__(self, upstream: str, tls: ssl.SSLContext | None = None) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.delay = 0.2
         self.requests: list[str] = []  # methods of all that arrived
@@ -49,9 +50,11 @@ class FaultyProxy:
         self._faults: list[tuple[str, Fault]] = []
         self._lock = threading.Lock()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.daemon_threads = True
         self._server.proxy = self  # type: ignore[attr-defined]
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        port = self._server.server_address[1]
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -77,11 +80,10 @@ class FaultyProxy:
         """The fault for a request of that method, used up by asking."""
         with self._lock:
             self.requests.append(method)
-            for number, (wanted, fault) in enumerate(self._faults):
-                if wanted == method:
-                    del self._faults[number]
-                    return fault
-        return None
+            fault = next((fault for wanted, fault in self._faults if wanted == method), None)
+            if fault is not None:
+                self._faults.remove((method, fault))
+            return fault
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -25,6 +25,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
+#: An access key of SeaweedServer that may not write.
+READER_KEY = "AKLAPSEGUARDREADER"
+
 _START_SECONDS = 30
 _STOP_SECONDS = 20
 _ATTEMPTS = 3
@@ -193,7 +196,8 @@ class S3Server:
 class SeaweedServer(S3Server):
     """SeaweedFS with all its parts in one process; up in about a second.
 
-    It honours checksums, conditional puts, versioning and object lock.
+    It honours checksums, conditional puts, versioning and object lock. `READER_KEY`, with the
+    same secret, may read and list only.
     """
 
     program = "weed"
@@ -221,12 +225,13 @@ class SeaweedServer(S3Server):
         (self.root / "identities.json").write_text(json.dumps(self._identities()))
 
     def _identities(self) -> dict[str, object]:
-        identity = {
-            "name": "tests",
-            "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
-            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        everything = ["Admin", "Read", "Write", "List", "Tagging"]
+        return {
+            "identities": [
+                _identity("tests", self.access_key, self.secret_key, everything),
+                _identity("reader", READER_KEY, self.secret_key, ["Read", "List"]),
+            ]
         }
-        return {"identities": [identity]}
 
     def _check_ready(self, client: "S3Client") -> None:
         """The gateway answers before the volumes can take data: write something."""
@@ -250,6 +255,11 @@ class RcloneServer(S3Server):
     def _choose_ports(self) -> None:
         self._ports = free_ports(1)
         (self.root / "data").mkdir(exist_ok=True)
+
+
+def _identity(name: str, key: str, secret: str, actions: list[str]) -> dict[str, object]:
+    credentials = [{"accessKey": key, "secretKey": secret}]
+    return {"name": name, "credentials": credentials, "actions": actions}
 
 
 _SEAWEED = (
