@@ -1,6 +1,7 @@
 """File modes: POSIX `st_mode` and Go's `fs.FileMode`, which puts the same facts at other bits."""
 
 import stat
+from functools import lru_cache
 
 _GO_DIR = 1 << 31
 _GO_SYMLINK = 1 << 27
@@ -42,6 +43,7 @@ _SPECIAL = (
 )
 
 
+@lru_cache(maxsize=4096)
 def go_mode(st_mode: int) -> int:
     """Turn `st_mode` into Go's `fs.FileMode`; an unknown file type counts as a regular file."""
     mode = (st_mode & _PERMISSIONS) | _TYPES.get(stat.S_IFMT(st_mode), 0)
@@ -51,6 +53,7 @@ def go_mode(st_mode: int) -> int:
     return mode
 
 
+@lru_cache(maxsize=4096)
 def posix_mode(mode: int) -> int:
     """Turn Go's `fs.FileMode` into `st_mode`; type bits POSIX does not know leave no type."""
     st_mode = (mode & _PERMISSIONS) | _TYPES_BACK.get(mode & _GO_TYPE, 0)
@@ -58,3 +61,8 @@ def posix_mode(mode: int) -> int:
         if mode & go:
             st_mode |= posix
     return st_mode
+
+
+def permissions(mode: int) -> int:
+    """The bits that `chmod` takes: permissions, setuid, setgid and sticky."""
+    return stat.S_IMODE(posix_mode(mode))

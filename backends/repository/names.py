@@ -96,3 +96,14 @@ def _unquote_piece(piece: re.Match[str]) -> bytes:
         return chr(int(value, 16)).encode()
     except (ValueError, OverflowError) as error:  # a surrogate, or beyond the last code point
         raise RepositoryDamaged(f"Not a character: {piece[0]}.") from error
+
+
+def name_fault(name: bytes) -> str:
+    """Say why a name must not be made into a path, or nothing where it may."""
+    if not name:
+        return "it has no name"
+    if b"/" in name:
+        return "its name has a slash"
+    if b"\0" in name:
+        return "its name has a NUL"
+    return "its name stands for another folder" if name in (b".", b"..") else ""
