@@ -1,0 +1,222 @@
+"""Checks packs: are they there, as long as they should be, and made of what the index says."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged
+from backends.repository.blob import open_blob
+from backends.repository.crypto import OVERHEAD
+from backends.repository.findings import BlobName, Findings, Problem, ProblemKind
+from backends.repository.index import Index, IndexedPack
+from backends.repository.pack import PACKS, PackedBlob, encode_header, pack_key, parse_header
+from backends.repository.parallel import Turns, map_in_threads
+from backends.repository.unpacked import OpenRepository
+from backends.types import BlobId
+
+_KEY: Final = re.compile(r"data/[0-9a-f]{2}/([0-9a-f]{64})", re.ASCII)
+#: The sealing of a pack's header and the four bytes that give its length.
+_HEADER_FRAME: Final = OVERHEAD + 4
+#: Packs read at the same time; each is in memory whole.
+_READERS: Final = 4
+_SHOWN: Final = 5
+
+
+@dataclass(slots=True)
+class PackState:
+    """What the index says of all packs, and what the store has of them.
+
+    Attributes:
+        sizes: Bytes that each listed pack must have.
+        mixed: Listed packs with both data and trees.
+        missing: Listed packs that the store has not.
+        short: Listed packs that the store has with fewer bytes, and how many.
+    """
+
+    sizes: dict[bytes, int] = field(default_factory=dict)
+    mixed: set[bytes] = field(default_factory=set)
+    missing: set[bytes] = field(default_factory=set)
+    short: dict[bytes, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackVerdict:
+    """What reading one pack showed.
+
+    Attributes:
+        size: Bytes read.
+        found: Problems, each with the blobs that cannot be read because of it.
+    """
+
+    size: int
+    found: tuple[tuple[Problem, tuple[BlobName, ...]], ...] = ()
+
+
+def survey_packs(index: Index, findings: Findings) -> PackState:
+    """Add up, from the index alone, how large each pack must be."""
+    state = PackState()
+    for listed in index.packs():
+        if listed.pack in state.sizes:
+            state.mixed.add(listed.pack)
+            detail = "The pack holds both data and trees; `restic prune` separates them."
+            findings.add(_problem(ProblemKind.PACK_MIXED, listed.pack, detail))
+        known = state.sizes.get(listed.pack, _HEADER_FRAME)
+        stored = sum(blob.length for blob in listed.blobs)
+        state.sizes[listed.pack] = known + stored + len(encode_header(listed.blobs))
+    return state
+
+
+def compare_listing(
+    repository: OpenRepository, index: Index, state: PackState, findings: Findings
+) -> None:
+    """Compare the store's listing with what the index promises.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    state.missing = set(state.sizes)
+    for info in repository.store.list(PACKS):
+        found = _KEY.fullmatch(info.key)
+        if found is None:
+            continue  # an unfinished upload of some program; stock restic passes it over too
+        pack = bytes.fromhex(found[1])
+        state.missing.discard(pack)
+        expected = state.sizes.get(pack)
+        if expected is None:
+            detail = "No index lists this pack; if nothing is missing it is a leftover."
+            findings.add(_problem(ProblemKind.PACK_NOT_INDEXED, pack, detail))
+        elif info.size < expected:
+            state.short[pack] = info.size
+        elif info.size > expected:
+            findings.add(_wrong_size(pack, info.size, expected))
+    _report_incomplete(index, state, findings)
+
+
+def _report_incomplete(index: Index, state: PackState, findings: Findings) -> None:
+    if not state.missing and not state.short:
+        return
+    for listed in _whole_packs(index, state.mixed):
+        pack = listed.pack
+        if pack in state.missing:
+            detail = f"The pack with {len(listed.blobs)} blobs is not in the store."
+            problem = _problem(ProblemKind.PACK_MISSING, pack, detail)
+            findings.add(problem, lost=_lost(index, state, pack, listed.blobs))
+        elif pack in state.short:
+            size = state.short[pack]
+            beyond = [blob for blob in listed.blobs if blob.offset + blob.length > size]
+            problem = _wrong_size(pack, size, state.sizes[pack])
+            findings.add(problem, lost=_lost(index, state, pack, beyond))
+
+
+def _wrong_size(pack: bytes, size: int, expected: int) -> Problem:
+    detail = f"The pack has {size} bytes and should have {expected}."
+    return _problem(ProblemKind.PACK_SIZE, pack, detail)
+
+
+def _lost(
+    index: Index, state: PackState, pack: bytes, blobs: Iterable[PackedBlob]
+) -> tuple[BlobName, ...]:
+    """Those of a pack's unreadable blobs that no other pack has."""
+    gone = state.missing | {pack}
+    return tuple(
+        (blob.kind, blob.id)
+        for blob in blobs
+        if all(place.pack in gone for place in index.lookup(blob.kind, blob.id))
+    )
+
+
+def read_packs(repository: OpenRepository, index: Index, state: PackState) -> Iterator[PackVerdict]:
+    """Read every listed pack that is there, whole, with a few threads.
+
+    Raises:
+        StoreError: the store does not answer.
+    """
+    reading = _PackReading(repository, index, state)
+    present = (
+        listed for listed in _whole_packs(index, state.mixed) if listed.pack not in state.missing
+    )
+    yield from map_in_threads(reading.read, present, threads=_READERS)
+
+
+def _whole_packs(index: Index, mixed: set[bytes]) -> Iterator[IndexedPack]:
+    """Every pack once; the index gives the mixed ones in two parts."""
+    parts: dict[bytes, tuple[PackedBlob, ...]] = {}
+    for listed in index.packs():
+        if listed.pack in mixed:
+            parts[listed.pack] = parts.get(listed.pack, ()) + listed.blobs
+        else:
+            yield listed
+    for pack, blobs in parts.items():
+        yield IndexedPack(pack=pack, blobs=blobs)
+
+
+class _PackReading:
+    def __init__(self, repository: OpenRepository, index: Index, state: PackState) -> None:
+        self._repository = repository
+        self._index = index
+        self._state = state
+        self._turns = Turns()
+
+    def read(self, listed: IndexedPack) -> PackVerdict:
+        """Read a pack, and again if it looks damaged: the line or memory may be at fault."""
+        first = self._read_once(listed)
+        if not first.found:
+            return first
+        second = self._read_once(listed)
+        if second.found:
+            return second
+        detail = f"Damaged when read first, sound when read again: {first.found[0][0].detail}"
+        hint = _problem(ProblemKind.READ_UNSTABLE, listed.pack, detail)
+        return PackVerdict(size=second.size, found=((hint, ()),))
+
+    def _read_once(self, listed: IndexedPack) -> PackVerdict:
+        pack = listed.pack
+        try:
+            content = self._repository.store.get(pack_key(pack))
+        except (ObjectMissing, ObjectCorrupt) as error:
+            gone = isinstance(error, ObjectMissing)
+            kind = ProblemKind.PACK_MISSING if gone else ProblemKind.PACK_DAMAGED
+            problem = _problem(kind, pack, f"The pack cannot be read: {error}")
+            lost = _lost(self._index, self._state, pack, listed.blobs)
+            return PackVerdict(size=0, found=((problem, lost),))
+        with self._turns.take(pieces=len(listed.blobs), size=len(content)):
+            faults = self._judge(listed, content)
+            whole = [(_problem(ProblemKind.PACK_DAMAGED, pack, fault), ()) for fault in faults]
+            blobs = list(self._damaged_blobs(listed, memoryview(content)))
+        return PackVerdict(size=len(content), found=(*whole, *blobs))
+
+    def _judge(self, listed: IndexedPack, content: bytes) -> Iterator[str]:
+        """Sentences about the pack as a whole."""
+        if hashlib.sha256(content).digest() != listed.pack:
+            yield "The pack does not have the SHA-256 in its name."
+        try:
+            header = parse_header(self._repository.master, content, len(content))
+        except RepositoryDamaged as error:
+            yield f"The header is not readable: {error}"
+            return
+        if difference := set(header) ^ set(listed.blobs):
+            names = _some_names(difference)
+            yield f"The header and the index disagree about {len(difference)} entries: {names}."
+
+    def _damaged_blobs(
+        self, listed: IndexedPack, content: memoryview
+    ) -> Iterator[tuple[Problem, tuple[BlobName, ...]]]:
+        for blob in listed.blobs:
+            sealed = content[blob.offset : blob.offset + blob.length]
+            try:
+                open_blob(self._repository.master, sealed, blob.uncompressed_length, blob.id)
+            except RepositoryDamaged as error:
+                why = f"The {blob.kind.value} blob {blob.id.hex()}: {error}"
+                problem = _problem(ProblemKind.BLOB_DAMAGED, listed.pack, why, blob.id)
+                yield problem, _lost(self._index, self._state, listed.pack, [blob])
+
+
+def _some_names(blobs: Iterable[PackedBlob]) -> str:
+    names = sorted({blob.id.hex() for blob in blobs})
+    return ", ".join(names[:_SHOWN]) + (" and more" if len(names) > _SHOWN else "")
+
+
+def _problem(kind: ProblemKind, pack: bytes, detail: str, blob: BlobId | None = None) -> Problem:
+    return Problem(kind=kind, object=pack_key(pack), detail=detail, blob=blob)
