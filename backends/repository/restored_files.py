@@ -1,0 +1,239 @@
+"""Fills files with their blobs: pack by pack, whatever file a blob belongs to."""
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from backends.errors import RepositoryError
+from backends.repository.blob import plain_length
+from backends.repository.index import BlobLocation
+from backends.repository.pack import PackedBlob
+from backends.repository.parallel import Turns, map_in_threads
+from backends.repository.reader import BlobReader, join
+from backends.repository.restored_metadata import Metadata
+from backends.repository.spans import Span, plan_spans
+from backends.repository.sparse import LEAST_HOLE, write_data
+from backends.repository.target import Target, hopeless
+from backends.repository.tree import Node
+from backends.types import BlobId, BlobKind
+
+#: Pieces planned before they must be written, some 500 bytes each.
+MOST_PIECES: Final = 50_000
+
+
+@dataclass(slots=True, eq=False)
+class RestoredFile:
+    """One file on its way.
+
+    Attributes:
+        folder: Path of the folder that it is in.
+        node: What it is to become.
+        size: Bytes by the index.
+        missing: Pieces that are not written yet.
+        exists: Whether something of it is in the target.
+        fault: Why it will not be whole; empty while it may.
+    """
+
+    folder: bytes
+    node: Node
+    size: int = 0
+    missing: int = 0
+    exists: bool = False
+    fault: str = ""
+
+    @property
+    def path(self) -> bytes:
+        """Where it is, from the target."""
+        return join(self.folder, self.node.name)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """One blob of a pack and every place in files that it goes to."""
+
+    blob: PackedBlob
+    places: list[tuple[RestoredFile, int]] = field(default_factory=list)
+
+
+class FileFiller:
+    """Collects pieces of files, then fills them with a few threads.
+
+    Args:
+        reader: Where blobs come from.
+        target: Where files are.
+        metadata: Completes each file once its last byte is written.
+        keep_damaged: Keep a file of which some bytes cannot be read, with zeros in their place.
+        on_failure: Told of each file that is not whole, from any thread.
+        threads: Packs worked on at the same time.
+    """
+
+    def __init__(
+        self,
+        reader: BlobReader,
+        target: Target,
+        metadata: Metadata,
+        *,
+        keep_damaged: bool,
+        on_failure: Callable[[RestoredFile], None],
+        threads: int,
+    ) -> None:
+        self._reader = reader
+        self._target = target
+        self._metadata = metadata
+        self._keep_damaged = keep_damaged
+        self._on_failure = on_failure
+        self._threads = threads
+        self._plans: dict[bytes, dict[BlobId, _Wanted]] = {}
+        self._planned = 0
+        self._turns = Turns()
+        self._counting = threading.Lock()
+        self._stopped = threading.Event()
+        self.files = 0
+        self.bytes = 0
+
+    def stop(self) -> None:
+        """Let threads that are still at work end soon; nothing can be filled afterwards."""
+        self._stopped.set()
+
+    def plan(self, file: RestoredFile) -> Iterator[None]:
+        """Take a file in; yields whenever so much is planned that the caller should `fill`.
+
+        A file that cannot be made at all is told as a failure at once; an empty one is made.
+
+        Raises:
+            LocalError: the target cannot take more.
+        """
+        places = [self._lookup(file, blob_id) for blob_id in file.node.content or ()]
+        found = [place for place in places if place is not None]
+        if file.node.content is None:
+            file.fault = "the snapshot has no list of its blobs"
+        file.size = sum(map(_size, found))
+        file.missing = len(found)
+        if len(places) != 1 and not file.fault:
+            self._attempt(file, self._create)
+        if file.fault or not places:
+            self._complete(file)
+        else:
+            yield from self._plan_pieces(file, found)
+
+    def _lookup(self, file: RestoredFile, blob_id: BlobId) -> BlobLocation | None:
+        for place in self._reader.index.lookup(BlobKind.DATA, blob_id):
+            return place
+        file.fault = f"its data blob {blob_id.hex()} is in no index"
+        return None
+
+    def _plan_pieces(self, file: RestoredFile, places: Iterable[BlobLocation]) -> Iterator[None]:
+        offset = 0
+        for place in places:
+            wanted = self._plans.setdefault(place.pack, {})
+            if place.blob.id not in wanted:
+                wanted[place.blob.id] = _Wanted(place.blob)
+            wanted[place.blob.id].places.append((file, offset))
+            offset += _size(place)
+            self._planned += 1
+            if self._planned >= MOST_PIECES:
+                yield
+
+    def fill(self, on_pack: Callable[[], None]) -> None:
+        """Write all pieces planned so far; `on_pack` is called in this thread after each pack.
+
+        Raises:
+            StoreError: the store does not answer.
+            LocalError: the target cannot take more.
+        """
+        plans, self._plans, self._planned = self._plans, {}, 0
+        for _ in map_in_threads(self._fill_from, plans.items(), threads=self._threads):
+            on_pack()
+
+    def _fill_from(self, plan: tuple[bytes, dict[BlobId, _Wanted]]) -> None:
+        pack, wanted = plan
+        try:
+            for span in plan_spans(each.blob for each in wanted.values()):
+                fetched = self._reader.fetch_span(pack, span)
+                with self._turns.take(pieces=len(span.blobs), size=span.length):
+                    self._write_span(span, fetched, wanted)
+        except BaseException:
+            self._stopped.set()
+            raise
+
+    def _write_span(self, span: Span, fetched: bytes, wanted: dict[BlobId, _Wanted]) -> None:
+        for blob, data in self._reader.open_span(span, fetched):
+            if self._stopped.is_set():
+                return
+            for file, offset in wanted[blob.id].places:
+                self._write(file, offset, data)
+
+    def _write(self, file: RestoredFile, offset: int, data: bytes | RepositoryError) -> None:
+        if isinstance(data, RepositoryError):
+            file.fault = file.fault or str(data)
+        elif len(file.node.content or ()) == 1:
+            self._attempt(file, partial(self._write_whole, data=data))
+        elif not file.fault or self._keep_damaged:
+            self._attempt(file, partial(self._write_piece, offset=offset, data=data))
+        with self._counting:
+            self.bytes += len(data) if isinstance(data, bytes) else 0
+            file.missing -= 1
+            last = not file.missing
+        if last:
+            self._complete(file)
+
+    def _attempt(self, file: RestoredFile, step: Callable[[RestoredFile], None]) -> None:
+        try:
+            step(file)
+        except OSError as error:
+            if (fatal := hopeless(error, self._target.path)) is not None:
+                raise fatal from error
+            file.fault = file.fault or (error.strerror or str(error))
+
+    def _create(self, file: RestoredFile) -> None:
+        """Make a file that is filled piece by piece; it has its size from the start, as a hole."""
+        descriptor = self._target.create_file(file.folder, file.node.name)
+        try:
+            file.exists = True
+            os.truncate(descriptor, file.size)
+        finally:
+            os.close(descriptor)
+
+    def _write_whole(self, file: RestoredFile, data: bytes) -> None:
+        descriptor = self._target.create_file(file.folder, file.node.name)
+        try:
+            file.exists = True
+            write_data(descriptor, data, 0)
+            if len(data) >= LEAST_HOLE:
+                os.truncate(descriptor, len(data))
+            self._metadata.apply_to_open(descriptor, file.node, file.path)
+        finally:
+            os.close(descriptor)
+
+    def _write_piece(self, file: RestoredFile, offset: int, data: bytes) -> None:
+        with self._target.hold_file(file.folder, file.node.name) as descriptor:
+            write_data(descriptor, data, offset)
+
+    def _complete(self, file: RestoredFile) -> None:
+        in_pieces = len(file.node.content or ()) != 1
+        if file.exists and file.fault and not self._keep_damaged:
+            self._attempt(file, self._remove)
+        elif file.exists and in_pieces:
+            self._attempt(file, self._finish)
+        if file.fault:
+            self._on_failure(file)
+        else:
+            with self._counting:
+                self.files += 1
+
+    def _finish(self, file: RestoredFile) -> None:
+        with self._target.hold_file(file.folder, file.node.name) as descriptor:
+            self._metadata.apply_to_open(descriptor, file.node, file.path)
+        self._target.release_file(file.folder, file.node.name)
+
+    def _remove(self, file: RestoredFile) -> None:
+        self._target.release_file(file.folder, file.node.name)
+        self._target.remove_file(file.folder, file.node.name)
+        file.exists = False
+
+
+def _size(place: BlobLocation) -> int:
+    return plain_length(place.blob.length, place.blob.uncompressed_length)

@@ -1,0 +1,136 @@
+"""Gives restored entries their owners, modes, times and attributes.
+
+The order matters. Changing an owner clears setuid bits and capabilities, so owners come first;
+attributes need a writable file, so modes come after them; every step changes times, so times are
+last. What cannot be set is counted by its reason and never stops a restore.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from backends.repository.modes import permissions
+from backends.repository.tree import Node, NodeType
+
+_SET_ID: Final = 0o6000
+#: Attributes in these name spaces give power over the machine, or tell of it.
+_PRIVILEGED: Final = (b"security.", b"trusted.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """Something about restored entries that is not as it was saved.
+
+    Attributes:
+        reason: What, and why.
+        count: How many entries it concerns.
+        example: The first of them, raw path.
+    """
+
+    reason: str
+    count: int
+    example: bytes
+
+
+class Shortfalls:
+    """Counts shortfalls by their reason; thread-safe."""
+
+    def __init__(self) -> None:
+        self._noting = threading.Lock()
+        self._found: dict[str, tuple[int, bytes]] = {}
+
+    def note(self, reason: str, path: bytes) -> None:
+        """Count one entry."""
+        with self._noting:
+            count, example = self._found.get(reason, (0, path))
+            self._found[reason] = (count + 1, example)
+
+    def collect(self) -> tuple[Shortfall, ...]:
+        """All of them, in the order of their first case."""
+        return tuple(
+            Shortfall(reason=reason, count=count, example=example)
+            for reason, (count, example) in self._found.items()
+        )
+
+    def attempt(self, what: str, path: bytes, step: Callable[[], object]) -> None:
+        """Do a step, and note it if the system refuses."""
+        try:
+            step()
+        except OverflowError:
+            self.note(f"{what} not restored: out of the system's range", path)
+        except OSError as error:
+            self.note(f"{what} not restored: {error.strerror}", path)
+
+
+class Metadata:
+    """Applies a node's metadata; safe to use from several threads.
+
+    Args:
+        owners: Restore owners, and with them what only they make harmless: setuid and setgid
+            bits, capabilities and other attributes of the system's own.
+        shortfalls: Where to note what could not be set.
+    """
+
+    def __init__(self, *, owners: bool, shortfalls: Shortfalls) -> None:
+        self._owners = owners
+        self._shortfalls = shortfalls
+        self._self = (os.geteuid(), os.getegid())
+
+    def apply_to_open(self, descriptor: int, node: Node, path: bytes) -> None:
+        """Complete a file or folder that is open."""
+        attempt = self._shortfalls.attempt
+        owned = self._own(node, path)
+        if self._owners:
+            attempt("owner", path, partial(os.fchown, descriptor, node.uid, node.gid))
+        for name, value in self._xattrs(node, path):
+            attempt(_what(name), path, partial(os.setxattr, descriptor, name, value))
+        mode = self._mode(node, path, owned=owned)
+        attempt("mode", path, partial(os.fchmod, descriptor, mode))
+        attempt("times", path, partial(os.utime, descriptor, ns=(node.atime_ns, node.mtime_ns)))
+
+    def apply_to_name(self, folder: int, node: Node, path: bytes) -> None:
+        """Complete a link, pipe or device that was just made in the folder open as `folder`."""
+        attempt, name = self._shortfalls.attempt, node.name
+        owned = self._own(node, path)
+        if self._owners:
+            own = partial(os.chown, name, node.uid, node.gid, follow_symlinks=False)
+            attempt("owner", path, partial(own, dir_fd=folder))
+        # There is no setxattrat in Python; the magic link leads to the open folder.
+        place = b"/proc/self/fd/%d/%b" % (folder, name)
+        for key, value in self._xattrs(node, path):
+            step = partial(os.setxattr, place, key, value, follow_symlinks=False)
+            attempt(_what(key), path, step)
+        if node.type is not NodeType.SYMLINK:
+            mode = self._mode(node, path, owned=owned)
+            attempt("mode", path, partial(os.chmod, name, mode, dir_fd=folder))
+        times = (node.atime_ns, node.mtime_ns)
+        touch = partial(os.utime, name, ns=times, follow_symlinks=False)
+        attempt("times", path, partial(touch, dir_fd=folder))
+
+    def _own(self, node: Node, path: bytes) -> bool:
+        """Whether the entry ends up with the owner it was saved with."""
+        if self._owners or (node.uid, node.gid) == self._self:
+            return True
+        self._shortfalls.note("owner not restored: not asked for, or not root", path)
+        return False
+
+    def _mode(self, node: Node, path: bytes, *, owned: bool) -> int:
+        mode = permissions(node.mode)
+        if owned or not mode & _SET_ID:
+            return mode
+        self._shortfalls.note("setuid or setgid bit not restored, as the owner was not", path)
+        return mode & ~_SET_ID
+
+    def _xattrs(self, node: Node, path: bytes) -> Iterator[tuple[bytes, bytes]]:
+        for name, value in node.xattrs:
+            if name.startswith(_PRIVILEGED) and not self._owners:
+                self._shortfalls.note(f"{_what(name)} not restored, as owners are not", path)
+            else:
+                yield name, value
+
+
+def _what(attribute: bytes) -> str:
+    return f"attribute {attribute.decode('utf-8', 'backslashreplace')}"

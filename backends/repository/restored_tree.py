@@ -1,0 +1,201 @@
+"""Walks a tree and makes its entries in a target: one batch after the other, memory bounded."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from backends.errors import RepositoryDamaged
+from backends.repository.included import Included
+from backends.repository.names import name_fault
+from backends.repository.reader import BlobReader, join, subtree_of
+from backends.repository.restore_report import RestoreLog
+from backends.repository.restored_files import FileFiller, RestoredFile
+from backends.repository.restored_links import FirstName, HardLinks
+from backends.repository.restored_metadata import Metadata
+from backends.repository.target import Target, hopeless
+from backends.repository.tree import Node, NodeType
+from backends.types import BlobId
+
+#: Entries remembered before they are completed, about a kilobyte each.
+_MOST_ENTRIES: Final = 20_000
+_DEVICES: Final = {NodeType.DEV: stat.S_IFBLK, NodeType.CHARDEV: stat.S_IFCHR}
+_UNKNOWN: Final = (NodeType.INVALID, NodeType.IRREGULAR)
+
+
+@dataclass(slots=True)
+class _Folder:
+    path: bytes
+    node: Node | None
+    wanted: Included
+    entries: Iterator[Node]
+    names: set[bytes] = field(default_factory=set)
+
+
+class TreeRestore:
+    """One restore; `run` may be called once.
+
+    Args:
+        reader: Of the repository.
+        target: Where entries are made.
+        metadata: Completes them.
+        filler: Makes regular files and fills them.
+        log: Told what happened.
+        devices: Whether device files are made.
+        on_pack: Called in this thread after each pack.
+    """
+
+    def __init__(
+        self,
+        reader: BlobReader,
+        target: Target,
+        metadata: Metadata,
+        filler: FileFiller,
+        log: RestoreLog,
+        *,
+        devices: bool,
+        on_pack: Callable[[], None],
+    ) -> None:
+        self._reader = reader
+        self._target = target
+        self._metadata = metadata
+        self._filler = filler
+        self._log = log
+        self._devices = devices
+        self._on_pack = on_pack
+        self._links = HardLinks()
+        # Made after the files before them: nothing is ever written through a link.
+        self._others: list[tuple[bytes, Node]] = []
+        self._further: list[tuple[FirstName, bytes, Node]] = []
+        #: Folders whose entries are all planned, children before parents.
+        self._left: list[tuple[bytes, Node]] = []
+        self._entries = 0
+
+    def run(self, tree: BlobId, wanted: Included) -> None:
+        """Make everything that is wanted of a tree.
+
+        Raises:
+            LocalError, StoreError: it cannot go on.
+            RepositoryDamaged: the tree itself cannot be read.
+        """
+        root = _Folder(b"", None, wanted, iter(self._reader.load_tree(tree)))
+        stack = [root]
+        while stack:
+            folder = stack[-1]
+            node = next(folder.entries, None)
+            if node is None:
+                self._leave(stack.pop())
+            elif (below := self._visit(folder, node)) is not None:
+                stack.append(below)
+            if self._entries >= _MOST_ENTRIES:
+                self._complete(self._links.awaited())
+        # Whoever still awaits a name by now has it outside of what was saved.
+        self._complete(set())
+        for path in wanted.unmet():
+            self._log.fail(path, "the snapshot has no such path")
+
+    def _visit(self, folder: _Folder, node: Node) -> _Folder | None:
+        wanted = folder.wanted.below(node.name)
+        if wanted is None:
+            return None
+        fault = name_fault(node.name) or (
+            "its folder has another entry of this name" if node.name in folder.names else ""
+        )
+        folder.names.add(node.name)
+        if fault:
+            self._log.fail(join(folder.path, node.name), fault)
+            return None
+        if node.type is NodeType.DIR:
+            wanted.met = True
+            return self._enter(folder.path, node, wanted)
+        if wanted.whole:
+            wanted.met = True
+            self._plan(folder.path, node)
+        return None
+
+    def _enter(self, parent: bytes, node: Node, wanted: Included) -> _Folder | None:
+        path = join(parent, node.name)
+        if not self._attempt(path, lambda: self._target.make_folder(parent, node.name)):
+            return None
+        self._log.folders += 1
+        try:
+            entries = self._reader.load_tree(subtree_of(node))
+        except RepositoryDamaged as error:
+            self._log.fail(path, f"what is in this folder is lost: {error}")
+            entries = []
+        return _Folder(path, node, wanted, iter(entries))
+
+    def _leave(self, folder: _Folder) -> None:
+        if folder.node is not None:
+            self._left.append((folder.path, folder.node))
+            self._entries += 1
+
+    def _plan(self, folder: bytes, node: Node) -> None:
+        path = join(folder, node.name)
+        if node.type is NodeType.SOCKET:
+            self._log.skip(path, "a socket is made by the program that listens on it")
+        elif node.type in _DEVICES and not self._devices:
+            self._log.skip(path, "devices are restored only together with owners")
+        elif node.type in _UNKNOWN:
+            self._log.fail(path, "it is of a type that does not exist here")
+        else:
+            self._entries += 1
+            self._plan_known(folder, node)
+
+    def _plan_known(self, folder: bytes, node: Node) -> None:
+        first = self._links.meet(folder, node)
+        if first is not None:
+            self._further.append((first, folder, node))
+        elif node.type is NodeType.FILE:
+            for _ in self._filler.plan(RestoredFile(folder, node)):
+                self._filler.fill(self._on_pack)
+        else:
+            self._others.append((folder, node))
+
+    def _complete(self, awaited: set[bytes]) -> None:
+        """Finish everything planned; folders in `awaited` stay open to us."""
+        self._filler.fill(self._on_pack)
+        for folder, node in self._others:
+            made = self._attempt(join(folder, node.name), partial(self._make_other, folder, node))
+            self._log.others += made
+        for first, folder, node in self._further:
+            self._log.links += self._link(first, folder, node)
+        for path, node in self._left:
+            if path not in awaited:
+                self._attempt(path, partial(self._complete_folder, path, node))
+        self._left = [left for left in self._left if left[0] in awaited]
+        self._others, self._further, self._entries = [], [], 0
+
+    def _make_other(self, folder: bytes, node: Node) -> None:
+        with self._target.hold_folder(folder) as place:
+            if node.type is NodeType.SYMLINK:
+                os.symlink(node.link_target, node.name, dir_fd=place)
+            elif node.type is NodeType.FIFO:
+                os.mkfifo(node.name, 0o600, dir_fd=place)
+            else:
+                os.mknod(node.name, _DEVICES[node.type] | 0o600, node.device, dir_fd=place)
+            self._metadata.apply_to_name(place, node, join(folder, node.name))
+
+    def _link(self, first: FirstName, folder: bytes, node: Node) -> bool:
+        return self._attempt(
+            join(folder, node.name),
+            lambda: self._target.link((first.folder, first.name), folder, node.name),
+            f"it is a hard link of {join(first.folder, first.name)!r}: ",
+        )
+
+    def _complete_folder(self, path: bytes, node: Node) -> None:
+        with self._target.hold_folder(path) as descriptor:
+            self._metadata.apply_to_open(descriptor, node, path)
+        self._target.release_folder(path)
+
+    def _attempt(self, path: bytes, step: Callable[[], None], prefix: str = "") -> bool:
+        try:
+            step()
+        except OSError as error:
+            if (fatal := hopeless(error, self._target.path)) is not None:
+                raise fatal from error
+            self._log.fail(path, prefix + (error.strerror or str(error)))
+            return False
+        return True

@@ -1,0 +1,164 @@
+"""The folder that a restore fills, touched only through descriptors.
+
+No path is ever resolved by the kernel across more than one component, and no component may be a
+symbolic link: whatever the snapshot holds and whoever else writes there, nothing lands outside.
+"""
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from backends.errors import LocalDiskFull, LocalError, LocalPathUnusable, TargetNotEmpty
+from backends.repository.descriptors import Descriptors
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_AGAIN: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN_FOLDERS: Final = 128
+_OPEN_FILES: Final = 64
+#: What no other file of the target would be spared either.
+_HOPELESS: Final = {errno.EROFS, errno.EIO, errno.ENODEV, errno.ENXIO, errno.EMFILE, errno.ENFILE}
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
+
+
+def hopeless(error: OSError, target: Path) -> LocalError | None:
+    """The error to give up with, or None where only one entry is concerned."""
+    if error.errno in _FULL:
+        return LocalDiskFull(
+            f"There is no room left for the restore in {target}: {error.strerror}.",
+            hint="Free space or name a --target on a larger disk, then restore again.",
+        )
+    if error.errno in _HOPELESS:
+        return LocalPathUnusable(f"The restore cannot go on in {target}: {error.strerror}.")
+    return None
+
+
+class Target:
+    """An empty folder, taken for one restore; safe to use from several threads.
+
+    Raises:
+        TargetNotEmpty: something is in it.
+        LocalPathUnusable: it cannot be made or opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._root = _open_empty(path)
+        self._folders = Descriptors(_OPEN_FOLDERS)
+        self._files = Descriptors(_OPEN_FILES)
+
+    def make_folder(self, folder: bytes, name: bytes) -> None:
+        """Make an empty folder for us alone; its mode comes later. Raises OSError."""
+        with self.hold_folder(folder) as parent:
+            os.mkdir(name, 0o700, dir_fd=parent)
+
+    @contextmanager
+    def hold_folder(self, folder: bytes) -> Iterator[int]:
+        """The descriptor of a folder that was made here; empty for the target itself."""
+        if not folder:
+            yield self._root
+            return
+        with self._folders.hold(folder, self._open_folder) as descriptor:
+            yield descriptor
+
+    def release_folder(self, folder: bytes) -> None:
+        """Nothing more will be done in this folder."""
+        self._folders.drop(folder)
+
+    def create_file(self, folder: bytes, name: bytes) -> int:
+        """The descriptor of a new file, for the caller to close. Raises OSError."""
+        if not folder:
+            return os.open(name, _NEW, 0o600, dir_fd=self._root)
+        parent = self._folders.take(folder, self._open_folder)
+        try:
+            return os.open(name, _NEW, 0o600, dir_fd=parent)
+        finally:
+            self._folders.give_back(folder)
+
+    @contextmanager
+    def hold_file(self, folder: bytes, name: bytes) -> Iterator[int]:
+        """The descriptor of a file that was created here, to go on writing. Raises OSError."""
+
+        def opener(_: bytes) -> int:
+            with self.hold_folder(folder) as parent:
+                return os.open(name, _AGAIN, dir_fd=parent)
+
+        with self._files.hold(folder + b"/" + name, opener) as descriptor:
+            yield descriptor
+
+    def release_file(self, folder: bytes, name: bytes) -> None:
+        """Nothing more will be written to this file."""
+        self._files.drop(folder + b"/" + name)
+
+    def remove_file(self, folder: bytes, name: bytes) -> None:
+        """Take away what was written of a file. Raises OSError."""
+        with self.hold_folder(folder) as parent:
+            os.unlink(name, dir_fd=parent)
+
+    def link(self, source: tuple[bytes, bytes], folder: bytes, name: bytes) -> None:
+        """Give a file made here, by its folder and name, one more name. Raises OSError."""
+        source_folder, source_name = source
+        with self.hold_folder(source_folder) as there, self.hold_folder(folder) as here:
+            os.link(source_name, name, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
+
+    def sync(self) -> None:
+        """Wait until everything is on the disk.
+
+        Raises:
+            LocalError: the disk says that some of it is lost.
+        """
+        if ctypes.CDLL(None, use_errno=True).syncfs(self._root) != 0:
+            code = ctypes.get_errno()
+            error = OSError(code, os.strerror(code))
+            raise hopeless(error, self.path) or LocalPathUnusable(
+                f"What was restored to {self.path} did not reach the disk: {error.strerror}."
+            )
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self._files.close()
+        self._folders.close()
+        os.close(self._root)
+
+    def _open_folder(self, folder: bytes) -> int:
+        parent, _, name = folder.rpartition(b"/")
+        missing = [name]
+        while parent and not self._folders.is_open(parent):
+            parent, _, name = parent.rpartition(b"/")
+            missing.append(name)
+        with self.hold_folder(parent) as start:
+            return _descend(start, reversed(missing))
+
+
+def _descend(start: int, names: Iterator[bytes]) -> int:
+    """Open a folder step by step; `start` stays open, what lies between does not."""
+    current = os.dup(start)
+    try:
+        for name in names:
+            below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=current)
+            os.close(current)
+            current = below
+    except OSError:
+        os.close(current)
+        raise
+    return current
+
+
+def _open_empty(path: Path) -> int:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, _FOLDER)
+    except OSError as error:
+        raise hopeless(error, path) or LocalPathUnusable(
+            f"The target {path} cannot be used: {error.strerror}."
+        ) from error
+    with os.scandir(descriptor) as entries:
+        empty = next(entries, None) is None
+    if not empty:
+        os.close(descriptor)
+        raise TargetNotEmpty(f"The target {path} is not empty.")
+    return descriptor
