@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from backends.protocols import ObjectStore
 from daemon.clock import Clock, SystemClock
+from daemon.domain.verification import Depth
 from daemon.errors import SecretError
 from daemon.secrets import Secret
 from daemon.services.overview import Overview
@@ -27,6 +28,9 @@ from daemon.store.unit_of_work import UnitOfWork
 if TYPE_CHECKING:
     from backends.objectstore.s3_address import S3Address, S3Credentials
     from backends.signing import SigningKey
+    from daemon.services.backup import BackupTools
+    from daemon.services.destination import Destination
+    from daemon.services.verification import VerificationTools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +185,63 @@ def signing_key(configuration: Configuration) -> "SigningKey":
     from backends.signing import SigningKey  # noqa: PLC0415 - loads cryptography
 
     return SigningKey.load(configuration.state_folder.signing_key)
+
+
+def destination(application: Application, store: str | None, server: str) -> "Destination":
+    """The repository of `server` in a store, not opened yet.
+
+    Raises:
+        NotFound, SettingsError, SecretError, StoreError: see `open_store`.
+    """
+    from daemon.services.destination import Destination  # noqa: PLC0415 - loads cryptography
+
+    configuration = application.configuration
+    name, _ = configuration.store(store)
+    return Destination(
+        store_name=name,
+        store=open_store(configuration, name, server=server, create=True),
+        read_password=lambda: repository_password(configuration, name),
+    )
+
+
+def backup_tools(application: Application) -> "BackupTools":
+    """What a backup works with."""
+    from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - only where data flows
+    from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
+    from daemon.services.deposit import Tuning  # noqa: PLC0415 - likewise
+
+    configuration = application.configuration
+    folder, defaults = configuration.state_folder, configuration.settings.defaults
+    return BackupTools(
+        units=application.units,
+        clock=application.clock,
+        random=os.urandom,
+        destination=lambda store, server: destination(application, store, server),
+        make_pull=lambda journal, lease: RsyncPull(journal=journal, stop=lease.stop),
+        signing_key=lambda: signing_key(configuration),
+        staging=folder.staging,
+        identity=folder.ssh_identity,
+        owner=f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}",
+        depth=Depth(defaults.verify),
+        tuning=Tuning(
+            compression_level=defaults.compression_level,
+            pack_size=int(defaults.pack_size),
+            workers=defaults.workers or os.cpu_count() or 1,
+            uploads=defaults.uploads,
+        ),
+    )
+
+
+def verification_tools(application: Application) -> "VerificationTools":
+    """What a verification works with."""
+    from daemon.services.verification import VerificationTools  # noqa: PLC0415 - if used
+
+    return VerificationTools(
+        units=application.units,
+        clock=application.clock,
+        destination=lambda store, server: destination(application, store, server),
+        scratch=application.configuration.state_folder.root,
+    )
 
 
 def _concrete_store(

@@ -28,6 +28,7 @@ class CaptureStanding:
         arrived_bytes: Their full size.
         stored_files: Files whose every byte is packed and verified.
         stored_bytes: Their full size.
+        expected_bytes: How much there will be to store in all, where somebody knows.
     """
 
     phase: CapturePhase
@@ -35,6 +36,7 @@ class CaptureStanding:
     arrived_bytes: int
     stored_files: int
     stored_bytes: int
+    expected_bytes: int | None = None
 
 
 class CaptureProgress:
@@ -45,6 +47,11 @@ class CaptureProgress:
         self._phase = CapturePhase.PULL
         self._arrived = [0, 0]
         self._stored = [0, 0]
+        self._expected: int | None = None
+
+    def expect(self, total_bytes: int) -> None:
+        """Somebody has found out how much there is on the server."""
+        self._expected = total_bytes
 
     def enter(self, phase: CapturePhase) -> None:
         """The capture goes over to `phase`."""
@@ -71,4 +78,5 @@ class CaptureProgress:
                 arrived_bytes=self._arrived[1],
                 stored_files=self._stored[0],
                 stored_bytes=self._stored[1],
+                expected_bytes=self._expected,
             )

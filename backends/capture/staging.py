@@ -12,8 +12,8 @@ the journal still has the checksums that the source computed of them.
 import os
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from io import FileIO
+from pathlib import Path
 
 from backends.capture.fake_super import ensure_xattrs
 from backends.errors import LocalDiskFull, LocalPathUnusable

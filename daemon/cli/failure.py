@@ -11,13 +11,14 @@ from daemon.errors import ExitCode, code_for, exit_code_for, hint_for
 from daemon.printable import printable_lines
 
 
-def report(error: BaseException, arguments: Sequence[str]) -> ExitCode:
+def report(error: BaseException, arguments: Sequence[str], *, subject: str = "") -> ExitCode:
     """Tell the person or the program that called us about `error`.
 
     Args:
         error: What ended the command.
         arguments: The command line, global options first: with `--json` the report is one JSON
             document on standard output, with `-v` the traceback goes to standard error.
+        subject: What it concerns, where a command deals with several things.
 
     Returns:
         The exit code to end with.
@@ -32,7 +33,7 @@ def report(error: BaseException, arguments: Sequence[str]) -> ExitCode:
         document = {"error": {"code": code, "message": message, "hint": hint}}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        sys.stderr.write(printable_lines(f"error: {message}") + "\n")
+        sys.stderr.write(printable_lines(f"error: {subject}{message}") + "\n")
         sys.stderr.write(printable_lines(f" next: {hint}") + "\n")
     return exit_code
 

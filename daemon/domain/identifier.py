@@ -35,6 +35,11 @@ def check_run_id(run: str) -> str:
     return run
 
 
+def is_run_id(text: str) -> bool:
+    """Whether `text` is of `new_run_id`'s form, which no name is."""
+    return _RUN.fullmatch(text) is not None
+
+
 def check_name(name: str) -> str:
     """Give back the name of a server, contract or store, or raise InvalidValue.
 

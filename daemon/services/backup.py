@@ -39,7 +39,7 @@ class BackupTools:
         units: Opens transactions.
         clock: The time.
         random: So many unpredictable bytes.
-        destination: Where a server's backups go.
+        destination: The repository in a store (None: the default one) of a server, by name.
         make_pull: Makes the pull from its journal and the lease that may stop it.
         signing_key: Reads the key that signs manifests.
         staging: Folder above all staging folders.
@@ -52,7 +52,7 @@ class BackupTools:
     units: Units
     clock: Clock
     random: Callable[[int], bytes]
-    destination: Callable[[Server], Destination]
+    destination: Callable[[str | None, str], Destination]
     make_pull: Callable[[Callable[[bytes], object], Lease], SourcePull]
     signing_key: Callable[[], SigningKey]
     staging: Path
@@ -65,15 +65,13 @@ class BackupTools:
 class BackupObserver(ProofWatcher, Protocol):
     """Is told how a backup goes: a terminal, a log, or nobody."""
 
-    def entered(self, run: Run) -> None:
+    def entered(self, run: Run, /) -> None:
         """The run is in another state."""
 
-    def capturing(
-        self, progress: CaptureProgress, earlier: Run | None
-    ) -> AbstractContextManager[None]:
-        """Data flows for as long as the block lasts; `earlier` hints at how much to expect."""
+    def capturing(self, progress: CaptureProgress, /) -> AbstractContextManager[None]:
+        """Data flows for as long as the block lasts."""
 
-    def warned(self, message: str) -> None:
+    def warned(self, message: str, /) -> None:
         """Something deserves attention and does not end the run."""
 
 
@@ -102,14 +100,12 @@ def back_up(
     with tools.units(read_only=True) as work:
         server = work.servers.get(name)
         contracts = work.contracts.of_server(name)
-        earlier = work.runs.newest(name, RunState.VERIFIED)
     run = _claim(tools, server, kind)
     with keep_lease(run, tools.units, tools.clock) as lease:
         attempt = _Attempt(
             tools=tools,
             server=server,
             contracts=contracts,
-            earlier=earlier,
             observer=observer,
             lease=lease,
             run=run,
@@ -144,7 +140,7 @@ def _claim(tools: BackupTools, server: Server, kind: RunKind) -> Run:
             run=new_run_id(tools.clock.now(), tools.random(3)),
             server=server.name,
             kind=kind,
-            store=tools.destination(server).store_name,
+            store=tools.destination(server.store, server.name).store_name,
             owner=tools.owner,
             lease=LEASE,
         )
@@ -159,7 +155,6 @@ class _Attempt:
     tools: BackupTools
     server: Server
     contracts: tuple[Contract, ...]
-    earlier: Run | None
     observer: BackupObserver
     lease: Lease
     run: Run
@@ -168,7 +163,7 @@ class _Attempt:
     def carry_out(self) -> Run:
         """Do everything, and see that a failure is on record."""
         try:
-            destination = self.tools.destination(self.server)
+            destination = self.tools.destination(self.server.store, self.server.name)
             with closing(destination.store):
                 self._work(destination)
         except ClaimLost:
@@ -210,7 +205,7 @@ class _Attempt:
             staging=staging,
             make_pull=lambda journal: self.tools.make_pull(journal, self.lease),
             tuning=self.tools.tuning,
-            watch=lambda progress: self.observer.capturing(progress, self.earlier),
+            watch=self.observer.capturing,
         )
 
     def _prove_and_seal(

@@ -1,10 +1,12 @@
 """Where one server's backups are: its repository in a store, and how to open it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from backends.errors import RepositoryMissing
+from backends.errors import RepositoryMissing, StoreRefused
 from backends.protocols import ObjectStore
+from backends.repository.lock import hold_lock
 from backends.repository.repository import Repository
 from daemon.secrets import Secret
 
@@ -44,3 +46,21 @@ def open_or_create_repository(destination: Destination) -> Repository:
         return open_repository(destination)
     except RepositoryMissing:
         return Repository.create(destination.store, destination.read_password().reveal())
+
+
+@contextmanager
+def hold_reading_lock(repository: Repository) -> Iterator[None]:
+    """Keep others from pruning while we read; go without where the store lets us only read.
+
+    A restore with read-only keys matters more than the small chance of a prune meanwhile, which
+    shows itself as an error and never as wrong data: every blob is hashed.
+
+    Raises:
+        RepositoryLocked: somebody prunes right now.
+        StoreError: locks could not be listed.
+    """
+    with ExitStack() as stack:
+        # Safe to pass over: see above.
+        with suppress(StoreRefused):
+            stack.enter_context(hold_lock(repository))
+        yield

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from daemon.clock import Clock
 from daemon.domain.contract import ContractState
 from daemon.domain.history import HistoryRow
+from daemon.domain.identifier import is_run_id
 from daemon.domain.manifest_document import SignedManifest, read_manifest
+from daemon.domain.run import RunState
 from daemon.domain.status import ServerStatus, server_status
 from daemon.domain.verification import Verification
+from daemon.errors import NotFound
 from daemon.services.units import Units
 
 
@@ -24,6 +27,16 @@ class RunRecord:
     row: HistoryRow
     manifest: SignedManifest | None
     verifications: tuple[Verification, ...]
+
+    def require_manifest(self) -> SignedManifest:
+        """The manifest. Raises NotFound where the run stored nothing."""
+        if self.manifest is None:
+            run = self.row.run
+            raise NotFound(
+                f"The run {run.run} has no manifest, since it is {run.state.value}.",
+                hint=f"See the others: lapseguard history {run.server}",
+            )
+        return self.manifest
 
 
 class Overview:
@@ -67,6 +80,27 @@ class Overview:
                 manifest=read_manifest(unit.manifests.document(run)) if known else None,
                 verifications=unit.verifications.of(run),
             )
+
+    def run_or_latest(self, name: str) -> RunRecord:
+        """A run by its id, or the newest run with a manifest of the server called `name`.
+
+        A complete run is preferred to a newer partial one.
+
+        Raises:
+            NotFound: neither a run nor a server has that name, or the server has no such run.
+        """
+        if is_run_id(name):
+            return self.run(name)
+        with self._units(read_only=True) as unit:
+            newest = unit.runs.newest(name, RunState.VERIFIED) or unit.runs.newest(
+                name, RunState.PARTIAL
+            )
+            if newest is None:
+                unit.servers.get(name)
+                raise NotFound(
+                    f"The server {name} has no backup yet.", hint=f"lapseguard backup-now {name}"
+                )
+        return self.run(newest.run)
 
     def status(self, *, server: str | None = None) -> tuple[ServerStatus, ...]:
         """Every server's standing, or one's; the next to stop first.

@@ -28,7 +28,7 @@ Step = Callable[[int], None]
 class ProofWatcher(Protocol):
     """Is told how a proof goes on."""
 
-    def proving(self, depth: Depth, packs: int) -> AbstractContextManager[Step]:
+    def proving(self, depth: Depth, packs: int, /) -> AbstractContextManager[Step]:
         """One depth is being proven; the step given takes how many more packs are done."""
 
 

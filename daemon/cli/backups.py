@@ -1,0 +1,164 @@
+"""`lapseguard backup-now`: save servers and prove it."""
+
+from typing import Annotated, Final
+
+import typer
+
+from backends.errors import BackendError
+from daemon.bootstrap import Application, backup_tools
+from daemon.cli.failure import report
+from daemon.cli.opening import open_application
+from daemon.cli.output import Json, JsonOption, Output, instant, size
+from daemon.cli.progress import Display, display_of
+from daemon.domain.history import history_json
+from daemon.domain.run import Run, RunState
+from daemon.domain.verification import Depth
+from daemon.errors import (
+    ExitCode,
+    LapseguardError,
+    UsageError,
+)
+from daemon.services.backup import back_up
+from daemon.services.preview import BackupPreview, preview_backup
+
+app: Final = typer.Typer(name="backups")
+
+_SHOWN: Final = 10
+
+DepthOption = Annotated[
+    Depth | None,
+    typer.Option(
+        help="How deep to verify: stored, hashed or restored. "
+        "By default what the server or the settings say.",
+        show_default=False,
+    ),
+]
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN|SERVER", help="A run, or a server for its newest one.")
+]
+
+
+@app.command("backup-now")
+def backup_now(
+    ctx: typer.Context,
+    servers: Annotated[
+        list[str] | None, typer.Argument(metavar="SERVER…", help="Names.", show_default=False)
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="Every registered server.")] = False,
+    depth: DepthOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would happen; do nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Back servers up, one after the other, and verify what was stored.
+
+    A server that fails does not keep the next one from its turn. The exit code is that of the
+    worst outcome: 1 if one failed, 3 if one is incomplete.
+    """
+    output = Output.of(ctx, as_json=as_json)
+    with open_application(ctx) as application:
+        names = _choose(application, servers or [], every=every)
+        if dry_run:
+            _say_previews(
+                output,
+                [preview_backup(backup_tools(application), name, depth=depth) for name in names],
+            )
+            return ExitCode.DONE
+        display = display_of(ctx, output)
+        codes = [
+            _back_up_one(application, name, depth, output=output, display=display) for name in names
+        ]
+        if as_json:
+            _print_runs(application, names, output)
+    return max(codes, key=_severity, default=ExitCode.DONE)
+
+
+def _choose(application: Application, names: list[str], *, every: bool) -> list[str]:
+    if every and names:
+        raise UsageError("Name servers or give --all, not both.")
+    known = [server.name for server in application.registry.servers()]
+    if every:
+        return known
+    if not names:
+        raise UsageError("No server is named.", hint="Name one, or give --all for every server.")
+    for name in names:
+        application.registry.server(name)
+    return list(dict.fromkeys(names))
+
+
+def _back_up_one(
+    application: Application, name: str, depth: Depth | None, *, output: Output, display: Display
+) -> ExitCode:
+    try:
+        run = back_up(backup_tools(application), name, display, depth=depth)
+    except (BackendError, LapseguardError) as error:
+        # On record already; the next server gets its turn.
+        return report(error, (), subject=f"{name}: ")
+    _say_run(output, application, run)
+    return ExitCode.DONE if run.state is RunState.VERIFIED else ExitCode.INCOMPLETE
+
+
+def _say_run(output: Output, application: Application, run: Run) -> None:
+    record = application.overview.run(run.run)
+    proof = record.row.verification
+    depth = proof.depth.value if proof else "not"
+    source = ", matches the source" if proof and proof.matches_source else ""
+    took = (
+        f" in {(run.finished_at - run.started_at).total_seconds():.1f} s" if run.finished_at else ""
+    )
+    output.note(
+        f"{run.server}: {run.state.value} ({depth}{source}): {run.files or 0:,} files, "
+        f"{size(run.bytes)}; new {size(run.new_bytes)}, uploaded {size(run.stored_bytes)}{took}. "
+        f"Run {run.run}"
+    )
+    if run.error:
+        output.warn(f"{run.server}: {run.error.message} ({run.error.hint})")
+
+
+def _print_runs(application: Application, names: list[str], output: Output) -> None:
+    rows = [row for name in names for row in application.overview.history(server=name, limit=1)]
+    output.document([history_json(row) for row in rows])
+
+
+def _say_previews(output: Output, previews: list[BackupPreview]) -> None:
+    if output.as_json:
+        output.document([_preview_json(preview) for preview in previews])
+        return
+    for preview in previews:
+        output.fields(
+            [
+                ("server", f"{preview.server} ({preview.login})"),
+                ("paths", "\n".join(preview.paths)),
+                ("excludes", "\n".join(preview.excludes)),
+                ("repository", preview.repository),
+                ("verify", preview.depth.value),
+                ("last run", _last(preview.last)),
+                ("pull", preview.command),
+            ]
+        )
+    output.say("Nothing was done.")
+
+
+def _preview_json(preview: BackupPreview) -> Json:
+    return {
+        "server": preview.server,
+        "login": preview.login,
+        "paths": list(preview.paths),
+        "excludes": list(preview.excludes),
+        "repository": preview.repository,
+        "depth": preview.depth.value,
+        "command": preview.command,
+        "last_run": preview.last.run if preview.last else None,
+    }
+
+
+def _last(run: Run | None) -> str:
+    if run is None:
+        return "none; everything will be stored"
+    return f"{run.run}, {run.files or 0:,} files, {size(run.bytes)}, {instant(run.finished_at)}"
+
+
+def _severity(code: ExitCode) -> int:
+    return (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.USAGE, ExitCode.FAILED).index(code)

@@ -1,0 +1,252 @@
+"""How a running backup, verification or restore shows itself.
+
+On a terminal: one moving line on standard error. Elsewhere: a plain line now and then. Under
+systemd or with `--log-json`: structured events. With `-q` or `--json`: nothing but warnings.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final, Protocol
+
+import structlog
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from backends.capture.progress import CapturePhase, CaptureProgress, CaptureStanding
+from daemon.cli.invocation import invocation_of
+from daemon.cli.output import Output, size
+from daemon.domain.run import Run
+from daemon.domain.verification import Depth
+from daemon.printable import printable_lines
+from daemon.services.backup import BackupObserver
+from daemon.services.proof import Step
+from daemon.telemetry import wants_json
+
+_REDRAW_SECONDS: Final = 0.2
+_LINE_SECONDS: Final = 10.0
+_PHASES: Final = {
+    CapturePhase.PULL: "pulling and storing",
+    CapturePhase.TREES: "recording folders",
+    CapturePhase.FLUSH: "uploading the last packs",
+    CapturePhase.DONE: "stored",
+}
+
+
+class Display(BackupObserver, Protocol):
+    """What a long-running command is watched through."""
+
+    def restoring(self, total: int) -> AbstractContextManager[Step]:
+        """`total` bytes are being restored; the step takes how many are done by now."""
+
+
+class Silent:
+    """Says warnings only."""
+
+    def entered(self, _run: Run) -> None:
+        """Nothing to say."""
+
+    @contextmanager
+    def capturing(self, _progress: CaptureProgress) -> Iterator[None]:
+        """Nothing to show."""
+        yield
+
+    @contextmanager
+    def proving(self, _depth: Depth, _packs: int) -> Iterator[Step]:
+        """Nothing to show."""
+        yield lambda _: None
+
+    @contextmanager
+    def restoring(self, _total: int) -> Iterator[Step]:
+        """Nothing to show."""
+        yield lambda _: None
+
+    def warned(self, message: str) -> None:
+        """A line on standard error."""
+        sys.stderr.write(printable_lines(f"warning: {message}") + "\n")
+
+
+class PlainLines(Silent):
+    """A line on standard error at each step, and every ten seconds while data flows."""
+
+    def entered(self, run: Run) -> None:
+        """One line a state."""
+        self._say(f"{run.server}: {run.state.value} ({run.run})")
+
+    @contextmanager
+    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
+        """One line every ten seconds."""
+        with _repeat(_LINE_SECONDS, lambda: self._say(f"  {describe(progress.read())}")):
+            yield
+        self._say(f"  {describe(progress.read())}")
+
+    @contextmanager
+    def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
+        """One line a depth."""
+        self._say(f"  proving {packs:,} packs to depth {depth.value}")
+        yield lambda _: None
+
+    @contextmanager
+    def restoring(self, total: int) -> Iterator[Step]:
+        """One line at the beginning."""
+        self._say(f"  restoring {size(total)}")
+        yield lambda _: None
+
+    def _say(self, line: str) -> None:
+        sys.stderr.write(printable_lines(line) + "\n")
+        sys.stderr.flush()
+
+
+class Events(Silent):
+    """Structured events."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger("lapseguard")
+
+    def entered(self, run: Run) -> None:
+        """`run.STATE`, with the ids."""
+        error = run.error.code if run.error else None
+        self._log.info(f"run.{run.state.value}", run=run.run, server=run.server, error=error)
+
+    @contextmanager
+    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
+        """`capture.progressed` every ten seconds, and at the end."""
+        with _repeat(_LINE_SECONDS, lambda: self._report(progress.read())):
+            yield
+        self._report(progress.read())
+
+    @contextmanager
+    def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
+        """`proof.started`."""
+        self._log.info("proof.started", depth=depth.value, packs=packs)
+        yield lambda _: None
+
+    def warned(self, message: str) -> None:
+        """`run.warned`."""
+        self._log.warning("run.warned", message=message)
+
+    def _report(self, standing: CaptureStanding) -> None:
+        self._log.info(
+            "capture.progressed",
+            phase=standing.phase.value,
+            arrived_files=standing.arrived_files,
+            arrived_bytes=standing.arrived_bytes,
+            stored_files=standing.stored_files,
+            stored_bytes=standing.stored_bytes,
+            expected_bytes=standing.expected_bytes,
+        )
+
+
+class Terminal(Silent):
+    """One moving line: what is done, how fast, how long it will take."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+    def warned(self, message: str) -> None:
+        """A line above the moving one."""
+        self._console.print(printable_lines(f"warning: {message}"))
+
+    @contextmanager
+    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
+        """Files, bytes, rate, time left."""
+        with self._bar("pulling and storing", None) as (bar, line):
+
+            def redraw() -> None:
+                now = progress.read()
+                text = f"{_PHASES[now.phase]}: {now.stored_files:,} files, {size(now.stored_bytes)}"
+                bar.update(
+                    line,
+                    description=text,
+                    completed=now.stored_bytes,
+                    total=now.expected_bytes,
+                )
+
+            with _repeat(_REDRAW_SECONDS, redraw):
+                yield
+            redraw()
+
+    @contextmanager
+    def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
+        """Packs done of all."""
+        with self._bar(f"proving {packs:,} packs: {depth.value}", packs, rate=False) as (bar, line):
+            yield lambda count: bar.advance(line, count)
+
+    @contextmanager
+    def restoring(self, total: int) -> Iterator[Step]:
+        """Bytes done of all."""
+        with self._bar(f"restoring {size(total)}", total) as (bar, line):
+            yield lambda done: bar.update(line, completed=done)
+
+    @contextmanager
+    def _bar(
+        self, text: str, total: int | None, *, rate: bool = True
+    ) -> Iterator[tuple[Progress, TaskID]]:
+        bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            *([TransferSpeedColumn()] if rate else []),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=self._console,
+            transient=True,
+        )
+        with bar:
+            yield bar, bar.add_task(text, total=total)
+
+
+def display_of(ctx: typer.Context, output: Output) -> Display:
+    """The display that the global options and the command's own `--json` ask for."""
+    invocation = invocation_of(ctx)
+    service = wants_json(os.environ, terminal=sys.stderr.isatty())
+    return choose_display(
+        quiet=invocation.quiet or output.as_json, log_json=invocation.log_json or service
+    )
+
+
+def choose_display(*, quiet: bool, log_json: bool) -> Display:
+    """The display that fits where standard error goes."""
+    if quiet:
+        return Silent()
+    if log_json:
+        return Events()
+    return Terminal() if sys.stderr.isatty() else PlainLines()
+
+
+def describe(standing: CaptureStanding) -> str:
+    """The counters as a phrase."""
+    return (
+        f"{_PHASES[standing.phase]}: {standing.arrived_files:,} files arrived, "
+        f"{standing.stored_files:,} stored, {size(standing.stored_bytes)}"
+    )
+
+
+@contextmanager
+def _repeat(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` every so often in a thread of its own while the block runs."""
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(seconds):
+            action()
+
+    ticking = threading.Thread(target=tick, name="display", daemon=True)
+    ticking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticking.join()

@@ -1,0 +1,147 @@
+"""Proves an earlier run's data anew, and records what was found."""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing
+from backends.repository.reader import BlobReader
+from backends.repository.repository import Repository
+from backends.repository.snapshot import load_snapshot
+from backends.types import BlobId
+from daemon.clock import Clock
+from daemon.domain.manifest import manifest_key
+from daemon.domain.manifest_document import SignedManifest, digest_document
+from daemon.domain.verification import Depth, Verification
+from daemon.services.destination import Destination, hold_reading_lock, open_repository
+from daemon.services.overview import RunRecord
+from daemon.services.packs import PackStanding
+from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
+from daemon.services.units import Units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationTools:
+    """What a verification works with; `bootstrap` puts it together.
+
+    Attributes:
+        units: Opens transactions.
+        clock: The time.
+        destination: The repository of a server in a store, both by name.
+        scratch: An existing folder in which a restore can be rehearsed.
+    """
+
+    units: Units
+    clock: Clock
+    destination: Callable[[str | None, str], Destination]
+    scratch: Path
+
+
+def verify_run(
+    tools: VerificationTools, record: RunRecord, depth: Depth, watcher: ProofWatcher
+) -> Verification:
+    """Look at what a run stored, and record the finding with the run.
+
+    Args:
+        tools: See `VerificationTools`.
+        record: Of a run with a manifest.
+        depth: At least `stored`.
+        watcher: Is told how it goes on.
+
+    Raises:
+        NotFound: the run has no manifest. RepositoryLocked, StoreError, SecretError.
+    """
+    signed = record.require_manifest()
+    run = record.row.run
+    destination = tools.destination(run.store, run.server)
+    with closing(destination.store):
+        proof = _examine(tools, destination, signed, depth, watcher)
+    verification = Verification(
+        run=run.run,
+        manifest_sha256=signed.sha256,
+        depth=proof.depth,
+        outcome=proof.outcome,
+        checked_at=tools.clock.now(),
+        matches_source=signed.manifest.matches_source,
+        problems=proof.problems,
+    )
+    with tools.units() as work:
+        work.verifications.record(verification)
+        work.commit()
+    return verification
+
+
+def _examine(
+    tools: VerificationTools,
+    destination: Destination,
+    signed: SignedManifest,
+    depth: Depth,
+    watcher: ProofWatcher,
+) -> Proof:
+    repository = open_repository(destination)
+    with hold_reading_lock(repository), tempfile.TemporaryDirectory(dir=tools.scratch) as scratch:
+        problems = _record_problems(repository, signed)
+        if problems:
+            return Proof(depth=Depth.STORED, problems=problems, standings=())
+        try:
+            evidence = _gather(repository, signed, Path(scratch))
+            proof = prove(evidence, depth, watcher)
+        except (RepositoryDamaged, SnapshotMissing) as error:
+            return Proof(depth=Depth.STORED, problems=(str(error),), standings=())
+    sizes = {pack.id: pack.size for pack in signed.manifest.packs}
+    changed = tuple(_changed(standing, sizes) for standing in proof.standings)
+    return Proof(
+        depth=proof.depth,
+        problems=proof.problems + tuple(problem for problem in changed if problem),
+        standings=proof.standings,
+    )
+
+
+def _gather(repository: Repository, signed: SignedManifest, scratch: Path) -> Evidence:
+    manifest = signed.manifest
+    index = repository.load_index()
+    tree = load_snapshot(repository, manifest.repository.snapshot).tree
+    if tree.hex() != manifest.repository.tree:
+        raise RepositoryDamaged(
+            f"The snapshot {manifest.repository.snapshot[:16]}… shows another tree than the "
+            "manifest says."
+        )
+    return Evidence(
+        repository=repository,
+        index=index,
+        reader=BlobReader(repository, index),
+        snapshot=manifest.repository.snapshot,
+        tree=BlobId(tree),
+        packs=frozenset(bytes.fromhex(pack.id) for pack in manifest.packs),
+        sums=lambda: repository.store.get(manifest.sums.key),
+        scratch=scratch,
+    )
+
+
+def _record_problems(repository: Repository, signed: SignedManifest) -> tuple[str, ...]:
+    """Whether the record in the bucket is still the one that was written."""
+    manifest = signed.manifest
+    wanted = {
+        manifest_key(manifest.sequence, manifest.run): signed.sha256,
+        manifest.sums.key: manifest.sums.sha256,
+    }
+    found = (_object_problem(repository, key, digest) for key, digest in wanted.items())
+    return tuple(problem for problem in found if problem is not None)
+
+
+def _object_problem(repository: Repository, key: str, digest: str) -> str | None:
+    try:
+        same = digest_document(repository.store.get(key)) == digest
+    except ObjectMissing:
+        return f"{key} is not in the store."
+    return None if same else f"{key} is not what was written."
+
+
+def _changed(standing: PackStanding, sizes: dict[str, int]) -> str | None:
+    """The manifest's own word on sizes, apart from the index's."""
+    size = sizes[standing.pack.hex()]
+    if standing.info is None or standing.info.size == size:
+        return None
+    return f"The pack {standing.pack.hex()[:16]}… has another size than in the manifest."
