@@ -233,7 +233,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[SshError], str], ...] = tuple(
     (re.compile(pattern, re.MULTILINE | re.IGNORECASE), kind, message)
     for pattern, kind, message in (
         (
-            r"^@ +WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! +@|^WARNING: REVOKED HOST KEY",
+            r"^@ +WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! +@",
             HostKeyChanged,
             "{alias} shows another host key than the pinned one",
         ),
@@ -263,7 +263,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[SshError], str], ...] = tuple(
             "Nothing answers at {host} port {port}",
         ),
         (
-            r"^(kex|ssh)_exchange_identification|banner exchange",
+            r"^(kex|ssh)_exchange_identification|banner exchange|^Protocol major versions differ",
             HostUnreachable,
             "What answers at {host} port {port} does not begin an SSH session",
         ),
@@ -307,7 +307,8 @@ def diagnose(target: SshTarget) -> SshError | None:
     """Log in once more, only to learn why it failed, or None where it works.
 
     At the level of detail of a transfer, ssh keeps quiet about a server that ends the connection
-    or has no suitable key; at a level that tells, the server's banner would be told as well.
+    or has no suitable key. At a level that tells, it prints the server's banner as well, so only
+    its last line counts.
 
     Raises:
         ProgramMissing, ProcessTimeout, SshTargetInvalid.
@@ -315,10 +316,10 @@ def diagnose(target: SshTarget) -> SshError | None:
     with pinned_known_hosts(target) as known_hosts:
         argv = (*ssh_argv(target, known_hosts, log_level="INFO"), "--", target.host, "true")
         finished = run(argv, timeout=4 * CONNECT_TIMEOUT)
-    said = finished.stderr.decode("utf-8", "backslashreplace")
     if finished.exit_code != SSH_FAILED:
         return None
-    return ssh_failure(target, said, finished.exit_code)
+    said = finished.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    return ssh_failure(target, "".join(said[-1:]), finished.exit_code)
 
 
 def _line_around(text: str, position: int) -> str:
