@@ -4,12 +4,15 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from backends.errors import RepositoryDamaged
+from backends.errors import RepositoryDamaged, SnapshotMissing
 from backends.repository.snapshot import (
     Snapshot,
     SnapshotSummary,
     decode_snapshot,
     encode_snapshot,
+    find_snapshot,
+    list_snapshots,
+    save_snapshot,
 )
 from backends.types import BlobId
 
@@ -87,3 +90,19 @@ def test_a_time_without_zone_is_refused():
 def test_what_is_no_snapshot_is_damage(document):
     with pytest.raises(RepositoryDamaged):
         decode_snapshot(document)
+
+
+def test_a_beginning_that_fits_two_snapshots_is_refused(repository):
+    for minute in range(17):  # more than there are first digits
+        taken = NOON + timedelta(minutes=minute)
+        save_snapshot(repository, Snapshot(time=taken, tree=TREE, paths=()))
+    firsts = [snapshot.id[0] for snapshot in list_snapshots(repository)]
+    twice = next(digit for digit in firsts if firsts.count(digit) > 1)
+
+    with pytest.raises(SnapshotMissing, match="fits"):
+        find_snapshot(repository, twice)
+
+
+def test_a_repository_without_snapshots_has_no_latest(repository):
+    with pytest.raises(SnapshotMissing):
+        find_snapshot(repository, "latest")
