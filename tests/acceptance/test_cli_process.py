@@ -1,0 +1,97 @@
+"""How the program behaves as a process: exit codes, streams, help."""
+
+import re
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from tests.parts.program import Program
+
+
+def test_a_slip_on_the_command_line_is_exit_code_two_and_names_the_help(program: Program) -> None:
+    for words in (("servr",), ("server", "ad"), ("server", "list", "--jsn"), ("contract", "show")):
+        ended = program.run(*words)
+        assert ended.exit_code == 2
+        assert ended.err.startswith("error: ")
+        assert "--help` shows what it takes." in ended.err
+        assert ended.out == ""
+    assert "Did you mean 'server'?" in program.run("servr").err
+
+
+def test_a_group_without_a_command_shows_its_help(program: Program) -> None:
+    ended = program.run("server")
+    assert "add" in ended.out + ended.err
+    assert ended.exit_code == 2
+    assert "error:" not in ended.err
+
+
+def test_the_version_is_answered_without_settings(program: Program) -> None:
+    assert re.fullmatch(r"lapseguard \d+\.\d+\.\d+\n", program.do("--version"))
+    assert program.do("status", "--version") == program.do("--version")
+
+
+def test_a_failure_is_one_json_document_where_json_was_asked_for(program: Program) -> None:
+    ended = program.run("status", "--json")
+    assert set(ended.error) == {"code", "message", "hint"}
+    assert ended.err == ""
+
+
+def test_a_traceback_is_shown_only_on_request(program: Program) -> None:
+    assert "Traceback" not in program.run("status").err
+    assert "Traceback" in program.run("status", "-v").err
+
+
+def test_quiet_leaves_only_what_was_asked_for(installed: Program) -> None:
+    assert installed.run("-q", "db", "upgrade").out == ""
+    assert installed.run("-q", "store", "list").out != ""
+
+
+def test_logs_go_to_standard_error_as_json_on_request(installed: Program) -> None:
+    add = ("contract", "close", "none", "--reason", "x")
+    assert installed.run(*add, "--log-json").out == ""
+    installed.add_server()
+    ended = installed.run("--log-json", "server", "remove", "web-1", "--yes")
+    assert '"event": "server.removed"' in ended.err
+
+
+def test_a_reader_that_stops_reading_is_no_error_of_ours(installed: Program) -> None:
+    with installed.start("config", "schema") as writer:
+        writer.stdout.close()
+        err = writer.stderr.read()
+    assert writer.returncode != 0
+    assert err == b""
+
+
+def test_completion_knows_the_commands(program: Program) -> None:
+    completing = replace(
+        program,
+        environment={
+            "_LAPSEGUARD_COMPLETE": "complete_bash",
+            "COMP_WORDS": "lapseguard contract re",
+            "COMP_CWORD": "2",
+        },
+    )
+    assert completing.run().out.split() == ["renew"]
+
+
+def test_a_signal_ends_it_with_130_and_a_next_step(installed: Program) -> None:
+    command = 'access_key_id_command = ["sleep", "60"]\nsecret_access_key_command = ["sleep", "60"]'
+    text = installed.settings.read_text().replace("[defaults]", f"{command}\n[defaults]")
+    installed.settings.write_text(text)
+    with installed.start("config", "validate") as child:
+        wait_for_child_of(child.pid)
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert err.startswith(b"error: Interrupted.")
+
+
+def wait_for_child_of(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    while time.monotonic() < deadline:
+        if children.read_text().strip():
+            return
+        time.sleep(0.05)
+    raise AssertionError("the program started nothing")
