@@ -1,21 +1,31 @@
 """Stores each file as it arrives, beside the running rsync.
 
-Arrivals pass through a bounded queue: when storing is slower than the line, the caller waits, so
-rsync's output fills up and rsync itself waits. Memory does not grow with the size of the server.
+Arrivals pass through a bounded queue: when storing is slower than the line, the caller waits, and
+memory does not grow with the size of the server.
+
+rsync's receiver prints a file's line just *before* it renames the file into place. So an arrival
+is held until the next one shows that the receiver has gone on, or until `SETTLE_SECONDS` have
+passed; whatever is still not in place then (or is an older file of that name) waits for the end
+of the pull.
 """
 
+import os
 import queue
 import threading
+import time
 from types import TracebackType
 from typing import Self
 
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.packing import Packing
 from backends.capture.progress import CaptureProgress
+from backends.errors import BackendError
 from backends.types import Arrival
 
 #: Arrivals that may wait: enough to ride out a slow upload, small beside the packs in memory.
 QUEUE_LENGTH = 4096
+#: Far more than a rename takes; idle workers look after the last arrival this often.
+SETTLE_SECONDS = 0.1
 
 
 class Intake:
@@ -35,6 +45,9 @@ class Intake:
         self._ledger = ledger
         self._progress = progress
         self._queue: queue.Queue[Arrival | None] = queue.Queue(QUEUE_LENGTH)
+        self._held: tuple[Arrival, float] | None = None
+        self._holding = threading.Lock()
+        self._late: list[Arrival] = []
         self._failure: BaseException | None = None
         self._threads = [
             threading.Thread(target=self._work, name=f"intake-{number}", daemon=True)
@@ -52,52 +65,98 @@ class Intake:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Store what still waits, also after a pull that broke off; not after an interruption."""
+        if error is not None and not isinstance(error, BackendError):
+            self._failure = error
         self._end_workers()
-        if error is None and self._failure is not None:
+        if error is not None:
+            return
+        if self._failure is not None:
             raise self._failure
+        self._store_late()
 
     def take(self, arrival: Arrival) -> None:
-        """Queue one arrival; waits while the queue is full.
+        """Accept one arrival from rsync; waits while too many wait.
 
         Raises:
             BackendError: the first failure of any worker.
         """
-        if self._failure is not None:
-            raise self._failure
-        self._progress.count_arrival(arrival.size)
+        self._count(arrival)
+        if arrival.linked_to:
+            return
+        with self._holding:
+            before, self._held = self._held, (arrival, time.monotonic())
+        if before is not None:
+            self._queue.put(before[0])
+
+    def take_settled(self, arrival: Arrival) -> None:
+        """Accept an arrival of an earlier pull, whose file is in place for certain."""
+        self._count(arrival)
         if not arrival.linked_to:
             self._queue.put(arrival)
 
+    def _count(self, arrival: Arrival) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self._progress.count_arrival(arrival.size)
+
     def _end_workers(self) -> None:
+        with self._holding:
+            held, self._held = self._held, None
+        if held is not None:
+            self._queue.put(held[0])
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
 
     def _work(self) -> None:
-        while (arrival := self._queue.get()) is not None:
+        while (arrival := self._next()) is not None:
             if self._failure is not None:
                 continue  # drain, so that nobody waits for a place in the queue
             try:
-                self._store(arrival)
+                if self._settled_content(arrival) is None:
+                    self._late.append(arrival)
             except BaseException as failure:  # noqa: BLE001 - handed to the thread that asks next
                 self._failure = failure
 
-    def _store(self, arrival: Arrival) -> None:
-        content = self._read(arrival)
-        if content is None:
-            return
-        if arrival.checksum and not content.compared:
-            # A second reading tells a memory or disk glitch from bytes that really differ.
-            content = self._read(arrival) or content
-            if not content.compared:
-                self._ledger.report_mismatch(arrival.path)
-        else:
-            self._ledger.settle_mismatch(arrival.path)
+    def _next(self) -> Arrival | None:
+        """The next queued arrival, or with nothing else to do the held one once it has settled."""
+        while True:
+            try:
+                return self._queue.get(timeout=SETTLE_SECONDS)
+            except queue.Empty:
+                if (settled := self._release()) is not None:
+                    return settled
 
-    def _read(self, arrival: Arrival) -> StoredContent | None:
-        """Pack one staged file; None when rsync has replaced or removed it meanwhile."""
+    def _release(self) -> Arrival | None:
+        with self._holding:
+            if self._held is None or time.monotonic() - self._held[1] < SETTLE_SECONDS:
+                return None
+            settled, self._held = self._held[0], None
+            return settled
+
+    def _settled_content(self, arrival: Arrival) -> StoredContent | None:
+        """Store one file; None where the file at its place is not (yet) the one that arrived."""
+        place = self._image + b"/" + arrival.path
         try:
-            return self._packing.pack(self._image + b"/" + arrival.path, arrival.checksum)
+            content = self._packing.pack(place, arrival.checksum)
+            if os.lstat(place).st_ino != content.inode:
+                return None
         except (FileNotFoundError, NotADirectoryError):
-            return None  # the image walk reads whatever is there at the end
+            return None
+        if arrival.checksum and not content.compared:
+            return None
+        self._ledger.settle_mismatch(arrival.path)
+        return content
+
+    def _store_late(self) -> None:
+        """The pull is over and everything in its place: what differs now really differs."""
+        for arrival in self._late:
+            place = self._image + b"/" + arrival.path
+            try:
+                content = self._packing.pack(place, arrival.checksum)
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # removed again by a second pass, or by nobody: the walk will tell
+            if arrival.checksum and not content.compared:
+                self._ledger.report_mismatch(arrival.path)

@@ -12,6 +12,7 @@ class StoredContent:
     """The content of one staged regular file, packed.
 
     Attributes:
+        inode: Of the staged file.
         size: Bytes.
         mtime_ns: Of the staged file when it was read.
         blobs: Its content in order; empty for an empty file.
@@ -19,6 +20,7 @@ class StoredContent:
         compared: The source's own checksum was there and equal.
     """
 
+    inode: int
     size: int
     mtime_ns: int
     blobs: tuple[BlobId, ...]
@@ -39,9 +41,9 @@ class Ledger:
         self._mismatched: set[bytes] = set()
         self._lock = threading.Lock()
 
-    def enter(self, inode: int, content: StoredContent) -> None:
-        """Remember what was read under `inode`."""
-        self._contents[inode] = content
+    def enter(self, content: StoredContent) -> None:
+        """Remember what was read under its inode."""
+        self._contents[content.inode] = content
 
     def find(self, stat: os.stat_result) -> StoredContent | None:
         """The content of exactly this staged file, if it was stored in this run."""

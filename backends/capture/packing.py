@@ -32,12 +32,13 @@ class Packing:
             stored = self._writer.save_file(stream)
             stat = os.fstat(descriptor)
         content = StoredContent(
+            inode=stat.st_ino,
             size=stored.size,
             mtime_ns=stat.st_mtime_ns,
             blobs=stored.blobs,
             sha256=stored.sha256,
             compared=checksum == stored.xxh128,
         )
-        self._ledger.enter(stat.st_ino, content)
+        self._ledger.enter(content)
         self._progress.count_stored(stored.size)
         return content

@@ -126,7 +126,7 @@ class Capture:
             workers=self._workers,
         ) as intake:
             for arrival in self._staging.interrupted_arrivals():
-                intake.take(arrival)
+                intake.take_settled(arrival)
             return pull.pull(spec, intake.take)
 
     def _walk(self, spec: PullSpec, parent: BlobId | None) -> tuple[BlobId, ImageWalk]:

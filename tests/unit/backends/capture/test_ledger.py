@@ -10,6 +10,7 @@ from backends.types import BlobId
 def content_of(path: Path) -> StoredContent:
     stat = path.stat()
     return StoredContent(
+        inode=stat.st_ino,
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
         blobs=(BlobId(b"b" * 32),),
@@ -22,7 +23,7 @@ def test_a_stored_file_is_found_again_under_each_of_its_hard_links(tmp_path: Pat
     first = tmp_path / "first"
     first.write_bytes(b"data")
     ledger = Ledger()
-    ledger.enter(first.stat().st_ino, content_of(first))
+    ledger.enter(content_of(first))
 
     os.link(first, tmp_path / "second")
 
@@ -33,7 +34,7 @@ def test_a_file_that_changed_after_it_was_stored_is_not_believed(tmp_path: Path)
     file = tmp_path / "file"
     file.write_bytes(b"data")
     ledger = Ledger()
-    ledger.enter(file.stat().st_ino, content_of(file))
+    ledger.enter(content_of(file))
 
     os.utime(file, ns=(1, 1))
 
