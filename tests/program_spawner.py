@@ -50,7 +50,9 @@ def serve() -> None:
     from daemon.cli.app import COMMANDS  # noqa: PLC0415 - the importing side needs none of it
 
     for module in {*(module for module, _ in COMMANDS.values()), *_LOADED}:
-        importlib.import_module(module)
+        # What cannot be imported fails again in the child that needs it, and is reported there.
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -37,7 +37,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "store": ("daemon.cli.stores", "The places that backups are written to."),
     "server": ("daemon.cli.servers", "The servers that are backed up."),
     "contract": ("daemon.cli.contracts", "The contracts that keep servers alive."),
-    "backup-now": ("daemon.cli.backups", "Back servers up now, and verify what was stored."),
+    "backup-now": (
+        "daemon.cli.backups",
+        "Back servers up, one after the other, and verify what was stored.",
+    ),
     "verify": ("daemon.cli.verification", "Prove a run's data anew."),
     "restore": ("daemon.cli.restoration", "Restore a run into an empty folder."),
     "history": ("daemon.cli.history", "Past runs, newest first."),
