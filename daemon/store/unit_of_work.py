@@ -27,8 +27,9 @@ class UnitOfWork:
 
     Without `commit` everything is undone. After it the unit is at its end. A writing unit waits on
     entry until it is the only one, on SQLite and PostgreSQL alike, so what it reads stays true
-    until it commits; no unit is kept open over network I/O. A reading one never waits for writers
-    and sees one instant. Units are used by one thread; engines may be shared.
+    until it commits. A reading one sees one instant and does not wait for writers; but on SQLite a
+    writer that commits waits for readers, so no unit of either kind is kept open over network I/O
+    or while a person reads. Units are used by one thread; engines may be shared.
 
     Args:
         engine: See `open_engine`.

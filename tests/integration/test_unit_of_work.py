@@ -23,7 +23,9 @@ from daemon.errors import (
     RunActive,
     UnknownTimeZone,
 )
+from daemon.store.engine import open_engine
 from daemon.store.errors import DatabaseReadOnly
+from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import (
     NOW,
     RUN,
@@ -114,6 +116,21 @@ def test_a_reader_sees_one_instant_and_waits_for_no_writer(open_unit):
             with open_unit(read_only=True) as another:
                 assert len(another.servers.list()) == 1
             assert len(reader.servers.list()) == 1
+
+
+def test_what_others_commit_meanwhile_does_not_change_what_a_reader_sees(postgres_url):
+    engine = open_engine(postgres_url)
+
+    def unit_on(*, read_only: bool) -> UnitOfWork:
+        return UnitOfWork(engine, clock=FakeClock(), actor="tester", read_only=read_only)
+
+    with unit_on(read_only=True) as reader:
+        assert reader.servers.list() == ()
+        with unit_on(read_only=False) as writer:
+            writer.servers.add(a_server())
+            writer.commit()
+        assert reader.servers.list() == ()
+    engine.dispose()
 
 
 def test_a_reader_cannot_write(open_unit):
@@ -321,6 +338,14 @@ def test_a_lapsed_lease_is_taken_over_and_the_old_owner_can_write_nothing(open_u
         assert unit.runs.get(stale.run).state is RunState.ABANDONED
         assert kinds(unit) == ["run.claimed", "run.abandoned", "run.claimed"]
         unit.runs.save(advance(fresh, RunState.PULLING, NOW))
+
+
+def test_a_write_with_an_older_epoch_is_refused(open_unit):
+    with open_unit() as unit:
+        run = claim(unit)
+        older = replace(run, epoch=run.epoch - 1)
+        with pytest.raises(ClaimLost):
+            unit.runs.save(advance(older, RunState.PULLING, NOW))
 
 
 def test_an_extended_lease_is_not_taken_over(open_unit):
