@@ -141,6 +141,31 @@ def open_store(
     return RetryingStore(_concrete_store(configuration, found, settings, server, create=create))
 
 
+def open_plain_store(configuration: Configuration, name: str | None = None) -> ObjectStore:
+    """A store of the settings that tries nothing again: to find out what it does by itself.
+
+    Raises:
+        NotFound, SettingsError, SecretError, StoreError: see `open_store`.
+    """
+    found, settings = configuration.store(name)
+    return _concrete_store(configuration, found, settings, None, create=False)
+
+
+def open_store_at(location: "S3Address | Path", credentials: "S3Credentials | None") -> ObjectStore:
+    """A store that no settings name, as it is; nothing is made, and nothing tried again.
+
+    Raises:
+        StoreMisconfigured: it cannot be reached as described.
+    """
+    if isinstance(location, Path):
+        from backends.objectstore.directory import DirectoryStore  # noqa: PLC0415 - only if used
+
+        return DirectoryStore(location)
+    from backends.objectstore.s3 import S3Store  # noqa: PLC0415 - loads boto3
+
+    return S3Store(location, credentials)
+
+
 def create_place(configuration: Configuration, name: str | None = None) -> bool:
     """Make a store's bucket, or its folder with all parents; false if it is there already.
 

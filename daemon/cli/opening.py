@@ -13,12 +13,17 @@ from daemon.settings import Configuration, load_configuration
 from daemon.telemetry import configure_logging, wants_json
 
 
-def open_configuration(ctx: typer.Context) -> Configuration:
-    """The settings, with logging set up as the global options ask. Raises SettingsError."""
+def open_log(ctx: typer.Context) -> None:
+    """Set logging up as the global options ask, for a command that needs no settings."""
     invocation = invocation_of(ctx)
     service = wants_json(os.environ, terminal=sys.stderr.isatty())
     configure_logging(verbosity=invocation.verbosity, as_json=invocation.log_json or service)
-    return load_configuration(invocation.config)
+
+
+def open_configuration(ctx: typer.Context) -> Configuration:
+    """The settings, with logging set up. Raises SettingsError."""
+    open_log(ctx)
+    return load_configuration(invocation_of(ctx).config)
 
 
 @contextmanager
