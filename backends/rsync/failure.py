@@ -42,6 +42,7 @@ _DIALECT = re.compile(
     re.IGNORECASE,
 )
 _FORCED = re.compile(r"^\S*rrsync(?: error)?:? (?P<said>.*)$", re.MULTILINE)
+_UNREQUESTED = re.compile(r"^ERROR: rejecting (?:unrequested|excluded) .*$", re.MULTILINE)
 _NOISE = "is your shell clean?"
 
 
@@ -66,7 +67,8 @@ def pull_failure(
     said = stderr.decode("ascii", "backslashreplace")
     return (
         ssh_failure(spec.target, said, 0)
-        or _remote_failure(spec, said)
+        or _refusal(spec, said)
+        or _misunderstanding(spec, said)
         or _by_exit_code(spec, exit_code, said)
     )
 
@@ -101,11 +103,12 @@ def _image_path(spec: PullSpec, complaint: Complaint) -> bytes:
 def _local_failure(complaints: tuple[Complaint, ...]) -> BackendError | None:
     for complaint in (complaint for complaint in complaints if complaint.here):
         name = complaint.path.decode("utf-8", "backslashreplace")
-        if complaint.number in _NO_SPACE:
+        # "No space" for an attribute means that it is too large for one file, not the disk full.
+        if complaint.number in _NO_SPACE and "xattr" not in complaint.operation:
             return LocalDiskFull(f"No room here for {name}: {complaint.reason}")
         if complaint.number == errno.EFBIG:
             return BudgetExceeded(f"{name} is larger than the server listed it and than allowed")
-        if complaint.number == errno.EOPNOTSUPP and "xattr" in complaint.operation:
+        if complaint.number == errno.EOPNOTSUPP and "%stat" in complaint.operation:
             return LocalPathUnusable(
                 f"The file system of {name} keeps no extended attributes",
                 hint="Put the state folder on ext4, XFS or Btrfs.",
@@ -146,7 +149,8 @@ def _shown(spec: PullSpec, complaint: Complaint) -> str:
     return path.decode("utf-8", "backslashreplace")
 
 
-def _remote_failure(spec: PullSpec, said: str) -> BackendError | None:
+def _refusal(spec: PullSpec, said: str) -> BackendError | None:
+    """The server did not run rsync for us."""
     alias, user = spec.target.alias, spec.target.user
     if _NO_RSYNC.search(said):
         return RsyncMissing(
@@ -162,10 +166,22 @@ def _remote_failure(spec: PullSpec, said: str) -> BackendError | None:
             f"The forced command of the key on {alias} refuses this: {found['said'].strip()}",
             hint='In authorized_keys: `command="rrsync -ro /"`, so that paths stay absolute.',
         )
+    return None
+
+
+def _misunderstanding(spec: PullSpec, said: str) -> TransferFailed | None:
+    """The server ran something, but not what we can work with."""
+    alias, user = spec.target.alias, spec.target.user
     if _DIALECT.search(said):
         return TransferFailed(
             f"The rsync on {alias} does not know what is asked of it{_first_words(said)}",
             hint="Install a newer rsync on the server, built with ACL and xattr support.",
+        )
+    if found := _UNREQUESTED.search(said):
+        return TransferFailed(
+            f"{alias} sends something that was not asked for: {found[0]}",
+            hint="rrsync expands `*`, `?` and `[` in paths: save the folder above. "
+            "If no path has these, do not trust this server.",
         )
     if _NOISE in said:
         return TransferFailed(

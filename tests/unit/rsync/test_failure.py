@@ -40,6 +40,10 @@ def failure(exit_code: int, stderr: str, spec: PullSpec = SPEC) -> BackendError 
     return pull_failure(spec, exit_code, said, parse_complaints(said))
 
 
+NO_ATTRIBUTES = (
+    'rsync: [generator] failed to write xattr user.rsync.%stat for "/stage/web-1/srv": '
+    "Operation not supported (95)\n"
+)
 #: Exit code, standard error as recorded, the error it is.
 RECORDED: list[tuple[int, str, type[BackendError]]] = [
     (12, f"bash: line 1: rsync: command not found\n{CLOSED}", RsyncMissing),
@@ -54,6 +58,7 @@ RECORDED: list[tuple[int, str, type[BackendError]]] = [
         f"/usr/bin/rrsync error: option -s has been disabled on this server.\n{CLOSED}",
         SourceAccessDenied,
     ),
+    (4, "ERROR: rejecting unrequested file-list name: etc/shadow\n", TransferFailed),
     (2, "protocol version mismatch -- is your shell clean?\n", TransferFailed),
     (
         12,
@@ -84,11 +89,7 @@ RECORDED: list[tuple[int, str, type[BackendError]]] = [
         'rsync: [receiver] write failed on "/stage/web-1/srv/big": File too large (27)\n',
         BudgetExceeded,
     ),
-    (
-        23,
-        'rsync: [receiver] rsync_xal_set: lsetxattr("/stage/a","user.x") failed: No (95)\n',
-        LocalPathUnusable,
-    ),
+    (23, NO_ATTRIBUTES, LocalPathUnusable),
     (
         11,
         'rsync: [Receiver] mkdir "/stage/web-1" failed: Read-only file system (30)\n',
@@ -180,6 +181,17 @@ def test_what_is_unreadable_below_a_path_is_left_out_and_listed() -> None:
         Omission(path=b"srv/www/bad", reason="Input/output error"),
         Omission(path=b"srv/www/x", reason="here: File name too long"),
     )
+
+
+def test_an_attribute_too_large_for_our_file_system_is_no_full_disk() -> None:
+    stderr = (
+        'rsync: [receiver] rsync_xal_set: lsetxattr("/stage/web-1/srv/www/x","user.big") failed: '
+        "No space left on device (28)\n"
+    )
+
+    assert failure(23, stderr) is None
+    (omission,) = omissions(SPEC, parse_complaints(stderr.encode()).complaints)
+    assert omission.path == b"srv/www/x"
 
 
 def test_omissions_of_a_snapshot_are_named_as_the_server_knows_them() -> None:
