@@ -176,15 +176,3 @@ def test_history_is_empty_before_the_first_run(installed: Program) -> None:
     assert installed.ask("history", "web-1") == []
     assert installed.fail("history", "web-9")["code"] == "NotFound"
     assert installed.fail("show", "20261123T060101Z-3fa9c2")["code"] == "NotFound"
-
-
-def test_stores_are_listed_and_tried_out(installed: Program) -> None:
-    (store,) = installed.ask("store", "list")
-    assert (store["store"], store["default"]) == ("main", True)
-    assert installed.ask("store", "init")["writable"] is True
-    place = installed.folder / "store"
-    assert list(place.iterdir()) == []
-    place.rmdir()
-    assert installed.fail("store", "init", exit_code=1)["code"] == "BucketMissing"
-    assert installed.ask("store", "init", "--create")["created"] is True
-    assert installed.ask("store", "init", "--create")["created"] is False

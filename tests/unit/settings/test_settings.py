@@ -3,9 +3,20 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ByteSize
 
 from daemon.errors import NotFound, SettingsError
-from daemon.settings import Configuration, Environment, load_configuration, settings_schema
+from daemon.settings import (
+    Configuration,
+    DaemonSettings,
+    DefaultSettings,
+    Environment,
+    StoreSettings,
+    configure,
+    load_configuration,
+    settings_from_text,
+    settings_schema,
+)
 
 GOOD = """
 [daemon]
@@ -196,6 +207,24 @@ def test_the_schema_knows_every_name_of_the_documentation() -> None:
         store
     )
     assert definitions["StoreSettings"]["additionalProperties"] is False
+
+
+EXAMPLE = Path(__file__).parents[3] / "deploy/lapseguard.toml"
+
+
+def test_the_example_settings_are_right(folder: Path) -> None:
+    merged = settings_from_text(EXAMPLE.read_text(), folder / "lapseguard.toml")
+    assert configure(merged, environment(folder)).store()[0] == "main"
+
+
+def test_the_example_mentions_every_setting_and_its_default() -> None:
+    text = EXAMPLE.read_text()
+    for model in (DaemonSettings, StoreSettings, DefaultSettings):
+        for name, field in model.model_fields.items():
+            if not name.endswith(("_file", "_command")) and "Secret" not in str(field.annotation):
+                assert f"{name} " in text, name
+            if isinstance(field.default, bool | int) and not isinstance(field.default, ByteSize):
+                assert f"{name} = {str(field.default).lower()} " in text, name
 
 
 class TestLookup:
