@@ -5,7 +5,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -173,10 +173,8 @@ def _describe(key: str, found: os.stat_result) -> ObjectInfo:
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[tuple[int, Path]]:
     """A new file in `folder`, locked as being written; removed unless it was renamed."""
-    path = folder / f".{secrets.token_hex(8)}{UNFINISHED}"
-    descriptor = os.open(path, _NEW, 0o600)
+    descriptor, path = _create_locked(folder)
     try:
-        _lock(descriptor)
         yield descriptor, path
     except BaseException:
         path.unlink(missing_ok=True)
@@ -185,15 +183,15 @@ def _unfinished(folder: Path) -> Iterator[tuple[int, Path]]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int) -> None:
-    """Show other processes that the writer of this file lives; see `_sweep`."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
-        return  # no locks on this file system: then no sweep can get one either
-    if os.fstat(descriptor).st_nlink == 0:
-        # A sweep came between creating and locking. Nothing is lost: the caller tries again.
-        raise OSError(errno.ESTALE, "the unfinished file was swept away")
+def _create_locked(folder: Path) -> tuple[int, Path]:
+    while True:
+        path = folder / f".{secrets.token_hex(8)}{UNFINISHED}"
+        descriptor = os.open(path, _NEW, 0o600)
+        with suppress(OSError):  # no locks on this file system: then no sweep can get one either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, path
+        os.close(descriptor)  # a sweep came between creating and locking: once more
 
 
 def _sweep(path: Path) -> None:
