@@ -1,9 +1,9 @@
 """The contracts, the servers that live by them, and their renewals."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, select, update
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.contract import Contract, ContractState, Expiry, Renewal
@@ -28,13 +28,16 @@ class Contracts:
             UnknownTimeZone: nobody could say when it ends.
         """
         contract.expiry.instant()
-        if self._find(CONTRACTS.c.name == contract.name):
+        taken = select(CONTRACTS.c.name).where(CONTRACTS.c.name == contract.name)
+        if self._transaction.fetch_one(taken) is not None:
             raise AlreadyExists(f"There is a contract {contract.name} already.")
         self._require_servers(contract.servers)
-        self._transaction.change(insert(CONTRACTS).values(_values(contract)))
-        for position, server in enumerate(contract.servers):
-            link = {"contract": contract.name, "server": server, "position": position}
-            self._transaction.change(insert(CONTRACT_SERVERS).values(link))
+        self._transaction.insert(CONTRACTS, _values(contract))
+        links = (
+            {"contract": contract.name, "server": server, "position": position}
+            for position, server in enumerate(contract.servers)
+        )
+        self._transaction.insert(CONTRACT_SERVERS, *links)
         self._transaction.record("contract.added", contract.name, _payload(contract))
 
     def get(self, name: str) -> Contract:
@@ -72,7 +75,7 @@ class Contracts:
             )
         text, timezone = renewal.new_expiry.text, renewal.new_expiry.timezone
         self._update(contract.name, expiry_text=text, expiry_timezone=timezone)
-        self._transaction.change(insert(RENEWALS).values(_renewal_values(renewal)))
+        self._transaction.insert(RENEWALS, _renewal_values(renewal))
         payload = _renewal_payload(renewal)
         self._transaction.record("contract.renewed", contract.name, payload)
 
@@ -116,11 +119,13 @@ class Contracts:
     def _update(self, name: str, **values: object) -> None:
         self._transaction.change(update(CONTRACTS).where(CONTRACTS.c.name == name).values(values))
 
-    def _require_servers(self, names: Iterable[str]) -> None:
-        known = {row[0] for row in self._transaction.fetch(select(SERVERS.c.name))}
+    def _require_servers(self, names: Sequence[str]) -> None:
+        query = select(SERVERS.c.name).where(SERVERS.c.name.in_(names))
+        known = {row.name for row in self._transaction.fetch(query)}
         for name in names:
             if name not in known:
-                raise not_found("server", name, known)
+                everything = self._transaction.fetch(select(SERVERS.c.name))
+                raise not_found("server", name, (row.name for row in everything))
 
 
 def _contract(row: AnyRow, servers: Iterable[str]) -> Contract:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, insert, select
+from sqlalchemy import ColumnElement, select
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.manifest_document import SignedManifest, digest_document
@@ -115,7 +115,7 @@ class Manifests:
                 hint="`lapseguard reindex` records what the bucket holds; then run again.",
             )
         values = {**_values(record), "document": document}
-        self._transaction.change(insert(MANIFESTS).values(values))
+        self._transaction.insert(MANIFESTS, values)
         self._transaction.record(kind, record.run, _payload(record))
         return record
 

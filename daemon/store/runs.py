@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.instant import write_instant, write_second
@@ -56,7 +56,7 @@ class Runs:
             owner=owner,
             lease_until=now + lease,
         )
-        self._transaction.change(insert(RUNS).values(_values(claimed)))
+        self._transaction.insert(RUNS, _values(claimed))
         payload = {"server": server, "kind": kind.value, "owner": owner, "epoch": claimed.epoch}
         self._transaction.record("run.claimed", run, payload)
         return claimed
@@ -85,7 +85,7 @@ class Runs:
             raise InvalidValue(f"The run {run.run} is {run.state.value}, so it cannot be adopted.")
         if self._find(RUNS.c.run == run.run):
             return False
-        self._transaction.change(insert(RUNS).values(_values(run)))
+        self._transaction.insert(RUNS, _values(run))
         self._transaction.record("run.adopted", run.run, {**_payload(run), "server": run.server})
         return True
 

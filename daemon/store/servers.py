@@ -1,6 +1,6 @@
 """The registered servers."""
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.contract import ContractState
@@ -22,7 +22,7 @@ class Servers:
         """Register a server. Raises AlreadyExists."""
         if self._find(server.name) is not None:
             raise AlreadyExists(f"There is a server {server.name} already.")
-        self._transaction.change(insert(SERVERS).values(_values(server)))
+        self._transaction.insert(SERVERS, _values(server))
         self._transaction.record("server.added", server.name, _payload(server))
 
     def get(self, name: str) -> Server:

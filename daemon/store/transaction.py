@@ -1,10 +1,11 @@
 """One database transaction: the statements of all repositories, and what they record."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Executable, Row, insert, select
+from sqlalchemy import Connection, Executable, Row, Table, insert, select
 
 from daemon.clock import Clock
 from daemon.domain.audit import NO_EVENTS, AuditEvent, AuditHead, chain, head_of
@@ -42,6 +43,11 @@ class Transaction:
         with translated():
             return self._connection.execute(statement).scalar_one()
 
+    def insert(self, table: Table, *rows: Mapping[str, object]) -> None:
+        """Add rows. The values stay out of the statement, which then is prepared only once."""
+        with translated():
+            self._connection.execute(insert(table), [dict(row) for row in rows])
+
     def change(self, statement: Executable) -> int:
         """How many rows a statement changed."""
         with translated():
@@ -64,18 +70,7 @@ class Transaction:
             subject=subject,
             payload=payload,
         )
-        self.change(
-            insert(AUDIT_EVENTS).values(
-                sequence=event.sequence,
-                at=event.at,
-                actor=event.actor,
-                kind=event.kind,
-                subject=event.subject,
-                payload=event.payload,
-                previous_hash=event.previous_hash,
-                hash=event.hash,
-            )
-        )
+        self.insert(AUDIT_EVENTS, dataclasses.asdict(event))
         self._head = head_of(event)
         return event
 

@@ -1,13 +1,18 @@
 """The verifications: evidence, each about the manifest of one run; none is ever changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import insert, select
+from typing import Final
+
+from sqlalchemy import select
 
 from daemon.domain.verification import Depth, Outcome, Verification
 from daemon.errors import NotFound
 from daemon.store.tables import MANIFESTS, VERIFICATIONS
 from daemon.store.transaction import AnyRow, Transaction
+
+#: Databases take only so many values in one statement.
+_AT_ONCE: Final = 1000
 
 
 class Verifications:
@@ -28,7 +33,7 @@ class Verifications:
         )
         if self._transaction.fetch_one(known) is None:
             raise NotFound(f"The manifest that was verified is not that of {verification.run}.")
-        self._transaction.change(insert(VERIFICATIONS).values(_values(verification)))
+        self._transaction.insert(VERIFICATIONS, _values(verification))
         self._transaction.record(
             f"verification.{verification.outcome.value}",
             verification.run,
@@ -41,13 +46,14 @@ class Verifications:
         )
 
     def of(self, *runs: str) -> tuple[Verification, ...]:
-        """All evidence about these runs, in the order in which it was recorded."""
-        return self._find(runs)
+        """All evidence about these runs, in the order in which it was recorded for each."""
+        pieces = (runs[start : start + _AT_ONCE] for start in range(0, len(runs), _AT_ONCE))
+        return tuple(found for piece in pieces for found in self._find(piece))
 
-    def _find(self, runs: Iterable[str]) -> tuple[Verification, ...]:
-        query = select(VERIFICATIONS).where(VERIFICATIONS.c.run.in_(list(runs)))
+    def _find(self, runs: Sequence[str]) -> Iterator[Verification]:
+        query = select(VERIFICATIONS).where(VERIFICATIONS.c.run.in_(runs))
         rows = self._transaction.fetch(query.order_by(VERIFICATIONS.c.id))
-        return tuple(_verification(row) for row in rows)
+        return (_verification(row) for row in rows)
 
 
 def _verification(row: AnyRow) -> Verification:

@@ -454,6 +454,14 @@ def test_each_run_in_the_history_has_only_its_own_evidence(open_unit):
         assert unit.history.rows(server="nobody") == ()
 
 
+def test_a_history_of_very_many_runs_is_read_in_pieces(open_unit):
+    with open_unit() as unit:
+        run = finish(unit, claim(unit))
+        many = [f"20200101T000000Z-{number:06x}" for number in range(70_000)]
+        (found,) = unit.verifications.of(*many, run.run)
+        assert found.run == run.run
+
+
 def test_evidence_about_a_manifest_that_the_run_does_not_have_is_refused(open_unit):
     with open_unit() as unit:
         run = finish(unit, claim(unit))
