@@ -1,5 +1,7 @@
 """How the program behaves as a process: exit codes, streams, help."""
 
+import os
+import pty
 import re
 import signal
 import time
@@ -55,6 +57,31 @@ def test_logs_go_to_standard_error_as_json_on_request(installed: Program) -> Non
     assert '"event": "server.removed"' in ended.err
 
 
+def test_under_a_service_manager_logs_are_json_without_being_asked(installed: Program) -> None:
+    installed.add_server()
+    service = replace(installed, environment={"INVOCATION_ID": "1f0c"})
+    ended = service.run("server", "remove", "web-1", "--yes")
+    assert '"event": "server.removed"' in ended.err
+
+
+def test_a_question_is_asked_at_a_terminal_and_its_answer_counts(installed: Program) -> None:
+    installed.add_server()
+    assert answered(installed, b"n\n", "server", "remove", "web-1") == 2
+    assert [server["server"] for server in installed.ask("server", "list")] == ["web-1"]
+    assert answered(installed, b"y\n", "server", "remove", "web-1") == 0
+    assert installed.ask("server", "list") == []
+
+
+def answered(program: Program, answer: bytes, *words: str) -> int:
+    ours, its = pty.openpty()
+    with program.start(*words, stdin=its) as child:
+        os.write(ours, answer)
+        child.communicate(timeout=60)
+    os.close(ours)
+    os.close(its)
+    return child.returncode
+
+
 def test_a_reader_that_stops_reading_is_no_error_of_ours(installed: Program) -> None:
     with installed.start("config", "schema") as writer:
         writer.stdout.close()
@@ -76,22 +103,21 @@ def test_completion_knows_the_commands(program: Program) -> None:
 
 
 def test_a_signal_ends_it_with_130_and_a_next_step(installed: Program) -> None:
-    command = 'access_key_id_command = ["sleep", "60"]\nsecret_access_key_command = ["sleep", "60"]'
-    text = installed.settings.read_text().replace("[defaults]", f"{command}\n[defaults]")
+    started = installed.folder / "started"
+    command = f'["sh", "-c", "touch {started}; exec sleep 60"]'
+    secrets = f"access_key_id_command = {command}\nsecret_access_key_command = {command}"
+    text = installed.settings.read_text().replace("[defaults]", f"{secrets}\n[defaults]")
     installed.settings.write_text(text)
     with installed.start("config", "validate") as child:
-        wait_for_child_of(child.pid)
+        wait_for(started)
         child.send_signal(signal.SIGTERM)
         _, err = child.communicate(timeout=30)
     assert child.returncode == 130
     assert err.startswith(b"error: Interrupted.")
 
 
-def wait_for_child_of(pid: int) -> None:
+def wait_for(file: Path) -> None:
     deadline = time.monotonic() + 30
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    while time.monotonic() < deadline:
-        if children.read_text().strip():
-            return
+    while not file.exists():
+        assert time.monotonic() < deadline, "the program started nothing"
         time.sleep(0.05)
-    raise AssertionError("the program started nothing")

@@ -80,13 +80,13 @@ class Program:
             out, err = (stream.read_text(errors="surrogateescape") for stream in streams[1:])
         return Ended(exit_code=exit_code, out=out, err=err)
 
-    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+    def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
         """Start a new interpreter with one command line, for tests of the process itself."""
         return subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "daemon", *words],
             env=self.surroundings,
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
