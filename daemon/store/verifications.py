@@ -1,7 +1,6 @@
 """The verifications: evidence, each about the manifest of one run; none is ever changed."""
 
 from collections.abc import Iterator, Sequence
-
 from typing import Final
 
 from sqlalchemy import select

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from daemon.clock import SystemClock
@@ -43,7 +44,9 @@ class PostgresCluster:
 
     def execute(self, statement: str) -> None:
         """Run one statement of an administrator."""
-        self.run("psql", "-qXw", "-h", self.folder, "-U", "lapseguard", "-c", statement, "postgres")
+        where = {"host": str(self.folder), "user": "lapseguard", "dbname": "postgres"}
+        with psycopg.connect(**where, autocommit=True) as connection:
+            connection.execute(statement)
 
     def run(self, program: str, *arguments: str | Path) -> None:
         subprocess.run(
