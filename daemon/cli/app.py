@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "verify": ("daemon.cli.verification", "Prove a run's data anew."),
     "restore": ("daemon.cli.restoration", "Restore a run into an empty folder."),
     "history": ("daemon.cli.history", "Past runs, newest first."),
+    "repository": ("daemon.cli.repository", "Any restic repository: no settings needed."),
     "show": ("daemon.cli.history", "Everything about one run, and how to open it with restic."),
 }
 
