@@ -48,7 +48,7 @@ def seal_blob(
         MemoryFault: the sealed blob does not decode to bytes with this id.
     """
     name = identify(data) if blob_id is None else blob_id
-    frame = compressor.compress(data) if compressor is not None and len(data) else None
+    frame = None if compressor is None else compressor.compress(data)
     if frame is None or len(frame) >= len(data):
         blob = SealedBlob(id=name, sealed=master.seal(data), uncompressed_length=None)
     else:

@@ -18,6 +18,10 @@ class Claims:
         self._index = index
         self._claimed: dict[BlobKind, dict[BlobId, object]] = {kind: {} for kind in BlobKind}
 
+    def __len__(self) -> int:
+        """How many blobs are claimed and not in the index yet."""
+        return sum(map(len, self._claimed.values()))
+
     def claim(self, kind: BlobKind, blob_id: BlobId) -> bool:
         """Whether the caller is the one that has to store the blob."""
         mine = object()

@@ -23,7 +23,8 @@ from backends.repository.scrypt import DEFAULT_COST, SALT_SIZE, ScryptCost, deri
 
 KEYS: Final = "keys/"
 #: Each try costs up to seconds of CPU, and whoever can write to the store can add key files.
-_MOST_TRIED: Final = 100
+#: Stock restic tries as many.
+_MOST_TRIED: Final = 20
 _LONGEST_FILE: Final = 1 << 16
 
 

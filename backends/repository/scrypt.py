@@ -12,7 +12,7 @@ _DERIVED_SIZE: Final = 64
 #: Memory of one derivation; restic itself stays under 64 MiB.
 _MAX_MEMORY: Final = 256 << 20
 #: Block operations N·r·p of one derivation; restic's dearest are about 2^21 (half a second).
-_MAX_WORK: Final = 1 << 24
+_MAX_WORK: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,11 +65,14 @@ class Gated(MemoryStore):
         super().__init__()
         self.open = threading.Event()
         self.waiting = threading.Semaphore(0)
+        self.full = False
 
     def put(self, key, data):
         if key.startswith(PACKS):
             self.waiting.release()
             assert self.open.wait(30)
+            if self.full:
+                raise StoreFull("no room")
         return super().put(key, data)
 
 
@@ -272,6 +275,47 @@ def test_a_flush_covers_what_other_threads_saved_before(repository):
         assert all(threads.map(save, contents))
 
 
+class Blocked:
+    """A compressor that waits until the test lets it go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def compress(self, data):
+        self.begun.set()
+        assert self.go_on.wait(30)
+        return ZstdCompressor().compress(data)
+
+
+def test_a_flush_waits_for_a_blob_that_another_thread_is_still_sealing(repository):
+    """Whoever saved the same blob meanwhile was told at once that it is taken care of."""
+    blocked = Blocked()
+    with open_writer(repository, compressor=blocked) as writer:
+        first = threading.Thread(target=writer.save_blob, args=(BlobKind.DATA, b"data"))
+        first.start()
+        assert blocked.begun.wait(30)
+        blob_id = writer.save_blob(BlobKind.DATA, b"data")
+        flush = threading.Thread(target=writer.flush)
+        flush.start()
+        flush.join(0.2)
+        early = not flush.is_alive()
+        blocked.go_on.set()
+        flush.join(30)
+
+        assert not early
+        assert load(repository, BlobKind.DATA, blob_id) == b"data"
+        first.join(30)
+
+
+def test_what_is_stored_is_no_longer_remembered_as_under_way(repository):
+    """A backup of millions of files must not grow without bound."""
+    with open_writer(repository) as writer:
+        save_noise(writer, 10)
+        assert len(writer._claims) == 10
+        writer.flush()
+        assert len(writer._claims) == 0
+
+
 def test_receipts_and_totals_tell_what_the_store_took(repository):
     with open_writer(repository, pack_target=SMALL_PACKS) as writer:
         for _ in range(30):
@@ -319,6 +363,30 @@ def test_the_first_failed_upload_stops_everything():
             call()
     assert own_threads() == set()
     assert index_objects(repository) == 0
+
+
+def test_a_pack_that_waited_behind_a_failed_one_is_not_uploaded():
+    store = Gated()
+    writer = open_writer(make_repository(store), uploads=1, pack_target=1000)
+    outcome: list[BaseException] = []
+
+    def save() -> None:
+        try:
+            save_noise(writer, 1000)
+        except StoreFull as error:
+            outcome.append(error)
+
+    saver = threading.Thread(target=save)
+    saver.start()
+    assert store.waiting.acquire(timeout=30)
+    saver.join(0.2)
+    store.full = True
+    store.open.set()
+    saver.join(30)
+    writer.abort()
+
+    assert len(outcome) == 1
+    assert not store.waiting.acquire(blocking=False)
 
 
 def test_nothing_of_a_failed_pack_ever_reaches_an_index():
