@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from backends.errors import BackendError, RemoteCommandFailed
-from backends.process import Finished
+from backends.process import Finished, readable
 from backends.rsync.command import normal_path
 from backends.rsync.version import RsyncVersion, parse_version
 from backends.shell import RemoteShell
@@ -158,30 +158,30 @@ class _Questions:
     def _forced_command(self) -> str | None:
         token = secrets.token_hex(8)
         finished = self._shell.run(("echo", token), _QUICK)
-        if token in _text(finished.stdout).split():
+        if token in readable(finished.stdout).split():
             return None
         return _said(finished)
 
     def _rsync_version(self) -> Answer[RsyncVersion]:
         finished = self._run("rsync", "--version")
-        version = parse_version(_text(finished.stdout))
+        version = parse_version(readable(finished.stdout))
         if version is None:
             return Answer(problem=_said(finished))
         return Answer(value=version)
 
     def _sudo(self) -> Answer[bool]:
         finished = self._run("sudo", "-n", "rsync", "--version")
-        works = parse_version(_text(finished.stdout)) is not None
+        works = parse_version(readable(finished.stdout)) is not None
         return Answer(value=works, problem="" if works else _said(finished))
 
     def _rrsync(self) -> Answer[str]:
         finished = self._run("sh", "-c", "command -v rrsync")
-        place = _text(finished.stdout).strip()
+        place = readable(finished.stdout).strip()
         return Answer(value=place) if place else Answer(problem="rrsync is not installed there")
 
     def _system(self) -> Answer[str]:
-        kernel = _text(self._run("uname", "-srm").stdout).strip()
-        release = _text(self._run("cat", "/etc/os-release").stdout)
+        kernel = readable(self._run("uname", "-srm").stdout).strip()
+        release = readable(self._run("cat", "/etc/os-release").stdout)
         found = re.search(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE)
         described = ", ".join(part for part in (kernel, found[1] if found else "") if part)
         return Answer(value=described) if described else Answer(problem="it does not say")
@@ -191,7 +191,7 @@ class _Questions:
         finished = self._run("date", "+%s.%N")
         after = self._now()
         # Where date knows no nanoseconds it leaves `%N`, or only the letter, as it is.
-        found = re.match(r"(\d+(?:\.\d+)?)", _text(finished.stdout))
+        found = re.match(r"(\d+(?:\.\d+)?)", readable(finished.stdout))
         if not found:
             return Answer(problem=_said(finished))
         server = datetime.fromtimestamp(float(found[1]), UTC)
@@ -199,12 +199,16 @@ class _Questions:
 
     def _path(self, path: str, *, sudo: bool, seconds: float) -> PathProbe:
         kind = self._kind(path)
+        if kind.value is None and not sudo:
+            return _unknown_path(path, kind.problem)
         link = kind.value == "symbolic link"
         return PathProbe(
             path=path,
             kind=kind,
             readable=Answer(value=self._run("test", "-r", path).exit_code == 0),
-            link_target=_text(self._run("readlink", "--", path).stdout).strip() if link else None,
+            link_target=readable(self._run("readlink", "--", path).stdout).strip()
+            if link
+            else None,
             size=self._size(path, sudo=sudo, seconds=seconds),
             free=self._free(path),
         )
@@ -213,7 +217,7 @@ class _Questions:
         finished = self._run("stat", "-c", "%F", "--", path)
         if finished.exit_code != 0:
             return Answer(problem=_said(finished))
-        return Answer(value=_text(finished.stdout).strip())
+        return Answer(value=readable(finished.stdout).strip())
 
     def _size(self, path: str, *, sudo: bool, seconds: float) -> Answer[int]:
         by = ("sudo", "-n") if sudo else ()
@@ -231,7 +235,7 @@ class _Questions:
 
     def _free(self, path: str) -> Answer[int]:
         finished = self._run("df", "-Pk", "--", path)
-        fields = _text(finished.stdout).splitlines()[-1:]
+        fields = readable(finished.stdout).splitlines()[-1:]
         found = re.search(r"\s\d+\s+-?\d+\s+(\d+)\s+\S+\s", fields[0]) if fields else None
         return Answer(value=int(found[1]) * 1024) if found else Answer(problem=_said(finished))
 
@@ -248,16 +252,6 @@ def _unknown(
     problem: BackendError | None = None,
     forced_command: str | None = None,
 ) -> ServerProbe:
-    def unknown_path(path: str) -> PathProbe:
-        return PathProbe(
-            path=path,
-            kind=Answer(problem=reason),
-            readable=Answer(problem=reason),
-            link_target=None,
-            size=Answer(problem=reason),
-            free=Answer(problem=reason),
-        )
-
     return ServerProbe(
         problem=problem,
         fingerprint=shown,
@@ -268,17 +262,22 @@ def _unknown(
         sudo=Answer(problem=reason),
         rrsync=Answer(problem=reason),
         clock_offset=Answer(problem=reason),
-        paths=tuple(unknown_path(path) for path in paths),
+        paths=tuple(_unknown_path(path, reason) for path in paths),
     )
 
 
-def _text(output: bytes) -> str:
-    return output.decode("utf-8", "backslashreplace")
+def _unknown_path(path: str, reason: str) -> PathProbe:
+    return PathProbe(
+        path=path,
+        kind=Answer(problem=reason),
+        readable=Answer(problem=reason),
+        link_target=None,
+        size=Answer(problem=reason),
+        free=Answer(problem=reason),
+    )
 
 
 def _said(finished: Finished) -> str:
-    """The last line of what it said, for a person; control characters made visible."""
-    lines = _text(finished.stderr or finished.stdout).strip().splitlines()
-    if not lines:
-        return f"it ended with {finished.exit_code} and said nothing"
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in lines[-1])
+    """The last line of what it said."""
+    lines = readable(finished.stderr or finished.stdout).strip().splitlines()
+    return lines[-1] if lines else f"it ended with {finished.exit_code} and said nothing"

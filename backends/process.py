@@ -82,6 +82,19 @@ def run(
     return Finished(exit_code=exit_code, stdout=stdout, stderr=running.stderr)
 
 
+def readable(output: bytes) -> str:
+    """Output for people and for messages: lines stay, what could steer a terminal is escaped."""
+    text = output.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+    return "".join(
+        char if char.isprintable() or char == "\n" else f"\\x{ord(char):02x}" for char in text
+    )
+
+
+def readable_name(name: bytes) -> str:
+    """A file name for a message: as `readable`, on one line."""
+    return readable(name).replace("\n", "\\x0a")
+
+
 class Running:
     """A program under way; entered once, by `with`."""
 
@@ -340,5 +353,5 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 def _last_line(stderr: bytes) -> str:
-    lines = stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    lines = readable(stderr).strip().splitlines()
     return lines[-1] if lines else "it said nothing"

@@ -24,7 +24,7 @@ from backends.errors import (
     SshError,
     SshTargetInvalid,
 )
-from backends.process import run
+from backends.process import readable, run
 from backends.types import SshTarget
 
 #: Seconds to wait for a connection; and a peer silent for four times 15 seconds is given up.
@@ -211,7 +211,7 @@ def scan_host_key(host: str, port: int = 22, timeout: float = CONNECT_TIMEOUT) -
     for kind in _ALGORITHMS:
         if kind in keys:
             return keys[kind]
-    raise _scan_failure(host, port, finished.stderr.decode("utf-8", "backslashreplace"))
+    raise _scan_failure(host, port, readable(finished.stderr))
 
 
 def _scanned_keys(output: str) -> dict[str, str]:
@@ -318,7 +318,7 @@ def diagnose(target: SshTarget) -> SshError | None:
         finished = run(argv, timeout=4 * CONNECT_TIMEOUT)
     if finished.exit_code != SSH_FAILED:
         return None
-    said = finished.stderr.decode("utf-8", "backslashreplace").strip().splitlines()
+    said = readable(finished.stderr).strip().splitlines()
     return ssh_failure(target, "".join(said[-1:]), finished.exit_code)
 
 

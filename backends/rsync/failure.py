@@ -16,6 +16,7 @@ from backends.errors import (
     TransferFailed,
     TransferInterrupted,
 )
+from backends.process import readable, readable_name
 from backends.rsync.command import normal_path
 from backends.rsync.complaints import Complaint, Complaints
 from backends.rsync.exit_codes import Verdict, exit_meaning
@@ -64,7 +65,7 @@ def pull_failure(
         return failure
     if verdict is Verdict.PARTIAL:
         return _requested_failure(spec, complaints.complaints)
-    said = stderr.decode("ascii", "backslashreplace")
+    said = readable(stderr)
     return (
         ssh_failure(spec.target, said, 0)
         or _refusal(spec, said)
@@ -75,7 +76,7 @@ def pull_failure(
 
 def speaks_older_dialect(stderr: bytes) -> bool:
     """Whether the server's rsync did not know an option, so that a plainer call may succeed."""
-    return bool(_DIALECT.search(stderr.decode("ascii", "backslashreplace")))
+    return bool(_DIALECT.search(readable(stderr)))
 
 
 def omissions(spec: PullSpec, complaints: Iterable[Complaint]) -> tuple[Omission, ...]:
@@ -102,7 +103,7 @@ def _image_path(spec: PullSpec, complaint: Complaint) -> bytes:
 
 def _local_failure(complaints: tuple[Complaint, ...]) -> BackendError | None:
     for complaint in (complaint for complaint in complaints if complaint.here):
-        name = complaint.path.decode("utf-8", "backslashreplace")
+        name = readable_name(complaint.path)
         # "No space" for an attribute means that it is too large for one file, not the disk full.
         if complaint.number in _NO_SPACE and "xattr" not in complaint.operation:
             return LocalDiskFull(f"No room here for {name}: {complaint.reason}")
@@ -146,7 +147,7 @@ def _shown(spec: PullSpec, complaint: Complaint) -> str:
     path = complaint.path
     if not complaint.operation.startswith("change_dir"):
         path = b"/" + _image_path(spec, complaint)
-    return path.decode("utf-8", "backslashreplace")
+    return readable_name(path)
 
 
 def _refusal(spec: PullSpec, said: str) -> BackendError | None:

@@ -15,7 +15,7 @@ from backends.errors import (
     ProcessTimeout,
     TransferInterrupted,
 )
-from backends.process import Running
+from backends.process import Running, readable
 from backends.rsync.command import largest_file, rsync_argv
 from backends.rsync.complaints import Complaints, parse_complaints
 from backends.rsync.exit_codes import Verdict, exit_meaning
@@ -212,7 +212,7 @@ def _unread(spec: PullSpec, ended: _Pass) -> tuple[Omission, ...]:
     """What rsync could not transfer; at least one entry, since something was not."""
     if found := omissions(spec, ended.complaints.complaints):
         return found
-    said = ended.stderr.decode("ascii", "backslashreplace").splitlines()
+    said = readable(ended.stderr).splitlines()
     return (Omission(path=b"", reason=said[0] if said else "rsync does not say what"),)
 
 

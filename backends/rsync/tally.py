@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from backends.errors import BudgetExceeded, TransferInterrupted
+from backends.process import readable_name
 from backends.rsync.output import Change, ChangeKind
 from backends.types import Arrival, Omission, PullSpec
 
@@ -100,7 +101,7 @@ class Tally:
             return
         limit = self._budget.max_file_bytes
         if limit is None:
-            name = change.path.decode("utf-8", "backslashreplace")
+            name = readable_name(change.path)
             raise BudgetExceeded(f"{name} alone is larger than {self._budget.max_bytes} bytes")
         if len(self._oversize) < _MOST_OMISSIONS:
             reason = f"it is larger than {limit} bytes, the limit for one file"

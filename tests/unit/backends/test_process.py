@@ -16,7 +16,7 @@ from backends.errors import (
     ProcessTimeout,
     ProgramMissing,
 )
-from backends.process import LINE_LIMIT, Running, run
+from backends.process import LINE_LIMIT, Running, readable, run
 
 
 def shell(script: str) -> tuple[str, str, str]:
@@ -242,3 +242,10 @@ def test_many_programs_at_once_are_kept_apart() -> None:
         thread.join()
 
     assert sorted(results) == sorted(f"{n}\n".encode() for n in range(8))
+
+
+def test_nothing_that_a_program_prints_can_steer_the_terminal() -> None:
+    assert (
+        readable(b"a\r\nb\x1b[31m\x00\xff \xc3\xa9\xe2\x80\xae")
+        == "a\nb\\x1b[31m\\x00\\xff é\\x202e"
+    )
