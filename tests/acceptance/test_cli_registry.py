@@ -80,8 +80,9 @@ def test_removing_a_server_asks_and_waits_for_its_contracts(installed: Program) 
     installed.add_server()
     installed.add_contract()
     assert installed.fail("server", "remove", "web-1", "--yes")["code"] == "UsageError"
-    ended = installed.run("server", "remove", "web-1")
+    ended = installed.run("server", "remove", "web-1", answer="y\n")
     assert ended.exit_code == 2
+    assert "no terminal to ask at" in ended.err
     assert "--yes" in ended.err
     assert "c-1" in installed.run("server", "remove", "web-1", "--yes").err
     installed.do("contract", "close", "c-1", "--reason", "migrated")

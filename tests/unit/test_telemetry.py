@@ -31,7 +31,7 @@ def logged(verbosity: int, *, as_json: bool) -> str:
     logger = structlog.get_logger()
     logger.debug("pack.uploaded", size=3)
     logger.info("run.claimed", run="r1", key=Secret("hunter2"), **HIDDEN)
-    logger.warning("file.skipped", path=b"a\x1b[2J\nrun.verified")
+    logger.warning("file.skipped", path=b"a\nrun.verified", name="a\x1b[2J")
     logging.getLogger("botocore").info("signing with hunter2")
     logging.getLogger("botocore").warning("slow")
     return stream.getvalue()
