@@ -10,10 +10,14 @@ BIN := .venv/bin
 TEST_PACKAGES := rsync openssh-server restic attr acl postgresql btrfs-progs strace
 WORKERS ?= 2
 
-.PHONY: help test check format bench venv packages constraints clean
+.PHONY: help demo test check format bench venv packages constraints clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: venv ## The whole thing on this machine, in a folder of its own (.demo, or DEMO_DIR)
+	@deploy/bootstrap packages rsync openssh-server
+	@$(BIN)/python deploy/demo.py
 
 test: packages check ## Install and run everything: linters, types, import contracts, tests
 	@$(BIN)/pytest -q -n $(WORKERS) --ignore=tests/benchmarks
@@ -29,7 +33,9 @@ format: venv ## Put the code into its one format
 	@$(BIN)/ruff check --fix
 
 bench: packages venv ## Speed and memory, as ratios to rsync and restic
-	@$(BIN)/pytest -q -s -p no:xdist tests/benchmarks
+	@$(BIN)/python -m tests.benchmarks.bench_capture
+	@$(BIN)/python -m tests.benchmarks.bench_writer
+	@$(BIN)/python -m tests.benchmarks.bench_reader
 
 venv: ## Make or refresh .venv
 	@deploy/bootstrap venv

@@ -28,6 +28,7 @@ from daemon.store.unit_of_work import UnitOfWork
 if TYPE_CHECKING:
     from backends.objectstore.s3_address import S3Address, S3Credentials
     from backends.signing import SigningKey
+    from backends.types import PullSpec
     from daemon.services.backup import BackupTools
     from daemon.services.destination import Destination
     from daemon.services.verification import VerificationTools
@@ -243,6 +244,7 @@ def backup_tools(application: Application) -> "BackupTools":
         random=os.urandom,
         destination=lambda store, server: destination(application, store, server),
         make_pull=lambda journal, lease: RsyncPull(journal=journal, stop=lease.stop),
+        measure=lambda spec: _measure(spec, application.clock),
         signing_key=lambda: signing_key(configuration),
         staging=folder.staging,
         identity=folder.ssh_identity,
@@ -255,6 +257,15 @@ def backup_tools(application: Application) -> "BackupTools":
             uploads=defaults.uploads,
         ),
     )
+
+
+def _measure(spec: "PullSpec", clock: Clock) -> int | None:
+    """Bytes below the paths of a pull, where the server can say."""
+    from backends.probe import probe_server  # noqa: PLC0415 - loads paramiko
+
+    found = probe_server(spec.target, spec.paths, sudo=spec.sudo, now=clock.now)
+    sizes = [path.size.value for path in found.paths]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def verification_tools(application: Application) -> "VerificationTools":

@@ -7,7 +7,7 @@ State lives under ./.demo, or under DEMO_DIR; every process that it starts ends 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import filecmp
 import json
 import os
@@ -78,7 +78,7 @@ def register(demo: Demo, host: Sshd) -> None:
         *("server", "add", "this-machine", "--host", target.host, "--port", str(target.port)),
         *("--user", target.user, "--host-key", target.host_key, "--path", str(SOURCE)),
     )
-    tomorrow = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     demo.call(
         *("contract", "add", "demo-contract", "--server", "this-machine"),
         *("--provider", "this-machine", "--expires", tomorrow.isoformat(), "--timezone", "UTC"),

@@ -55,6 +55,11 @@ class Display(BackupObserver, Protocol):
 class Silent:
     """Says warnings only."""
 
+    @property
+    def wants_estimate(self) -> bool:
+        """Nobody looks."""
+        return False
+
     def entered(self, _run: Run) -> None:
         """Nothing to say."""
 
@@ -154,6 +159,11 @@ class Terminal(Silent):
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+    @property
+    def wants_estimate(self) -> bool:
+        """For the time left."""
+        return True
 
     def warned(self, message: str) -> None:
         """A line above the moving one."""

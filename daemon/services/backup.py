@@ -1,7 +1,7 @@
 """One backup of one server, from the claim to the manifest: DESIGN's order of a run."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from daemon.services.baseline import Baseline, survey
 from daemon.services.chain import find_head
 from daemon.services.deposit import Deposit, Tuning, deposit, save_repository_snapshot
 from daemon.services.destination import Destination, open_or_create_repository
+from daemon.services.estimate import Measure, estimating
 from daemon.services.lease import LEASE, Lease, keep_lease
 from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
 from daemon.services.sealing import Sealed, seal, store_sums
@@ -41,6 +42,7 @@ class BackupTools:
         random: So many unpredictable bytes.
         destination: The repository in a store (None: the default one) of a server, by name.
         make_pull: Makes the pull from its journal and the lease that may stop it.
+        measure: Asks a server how much there is to pull.
         signing_key: Reads the key that signs manifests.
         staging: Folder above all staging folders.
         identity: SSH key of servers that name none.
@@ -54,6 +56,7 @@ class BackupTools:
     random: Callable[[int], bytes]
     destination: Callable[[str | None, str], Destination]
     make_pull: Callable[[Callable[[bytes], object], Lease], SourcePull]
+    measure: Measure
     signing_key: Callable[[], SigningKey]
     staging: Path
     identity: Path
@@ -67,6 +70,10 @@ class BackupObserver(ProofWatcher, Protocol):
 
     def entered(self, run: Run, /) -> None:
         """The run is in another state."""
+
+    @property
+    def wants_estimate(self) -> bool:
+        """Whether time left is shown to somebody, so that asking the server for sizes pays."""
 
     def capturing(self, progress: CaptureProgress, /) -> AbstractContextManager[None]:
         """Data flows for as long as the block lasts."""
@@ -205,8 +212,19 @@ class _Attempt:
             staging=staging,
             make_pull=lambda journal: self.tools.make_pull(journal, self.lease),
             tuning=self.tools.tuning,
-            watch=self.observer.capturing,
+            watch=lambda progress: self._watch(baseline, spec, progress),
         )
+
+    @contextmanager
+    def _watch(
+        self, baseline: Baseline, spec: PullSpec, progress: CaptureProgress
+    ) -> Iterator[None]:
+        with ExitStack() as stack:
+            # Later runs send what has changed, of which the server's sizes say nothing.
+            if self.observer.wants_estimate and baseline.tree is None:
+                stack.enter_context(estimating(self.tools.measure, spec, progress))
+            stack.enter_context(self.observer.capturing(progress))
+            yield
 
     def _prove_and_seal(
         self,
