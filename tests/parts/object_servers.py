@@ -224,6 +224,13 @@ class SeaweedServer(S3Server):
         (self.root / "data").mkdir(exist_ok=True)
         (self.root / "identities.json").write_text(json.dumps(self._identities()))
 
+    def _end(self, how: signal.Signals) -> None:
+        """SeaweedFS leaves its sockets behind, in a place of its own choosing."""
+        super()._end(how)
+        for port in self._ports:
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):  # noqa: S108 - see above
+                path.unlink(missing_ok=True)
+
     def _identities(self) -> dict[str, object]:
         everything = ["Admin", "Read", "Write", "List", "Tagging"]
         return {
