@@ -36,10 +36,11 @@ def find_data(data: bytes, offset: int) -> Iterator[tuple[int, int]]:
 
 def _pieces(size: int, offset: int) -> Iterator[slice]:
     """Cut where the file's blocks end; the first and the last piece may be shorter."""
-    first = BLOCK - offset % BLOCK
-    yield slice(0, min(first, size))
-    for start in range(first, size, BLOCK):
-        yield slice(start, min(start + BLOCK, size))
+    start = 0
+    while start < size:
+        stop = min(start + BLOCK - (offset + start) % BLOCK, size)
+        yield slice(start, stop)
+        start = stop
 
 
 def write_data(descriptor: int, data: bytes, offset: int) -> None:
