@@ -2,6 +2,9 @@
 
 A key that leaves a listing goes into paths, URLs and reports; a store that we do not trust must
 not be able to slip in `../` or an escape sequence that way.
+
+No key may also be the folder of another (`a` beside `a/b`): S3 takes both, file systems do not.
+That is for the caller to keep; a directory store refuses the second of the two.
 """
 
 from backends.errors import KeyInvalid
