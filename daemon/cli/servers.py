@@ -188,6 +188,14 @@ def remove(ctx: typer.Context, name: NameArgument, *, yes: YesOption = False) ->
     Output.of(ctx).note(f"{name} is no longer backed up; `lapseguard history {name}` remains.")
 
 
+@app.command()
+def probe(ctx: typer.Context, name: NameArgument, *, as_json: JsonOption = False) -> int:
+    """Log in and find out what a backup will meet; exit code 1 where it could not work."""
+    from daemon.cli.server_probe import probe_and_say  # noqa: PLC0415 - loads an SSH library
+
+    return probe_and_say(ctx, name, Output.of(ctx, as_json=as_json))
+
+
 def host_key_from(text: str | None) -> str | None:
     """The key in what a person pasted: a public key, with a comment, or a known_hosts line."""
     if not text:
