@@ -33,7 +33,7 @@ class FileRecord:
         blobs: Content.
         sha256: Of the whole file, or None where an unchanged file's is not known from its blobs.
         compared: The source's checksum was compared in this run.
-        unchanged: The content was taken over from the parent snapshot.
+        unchanged: The content is the parent snapshot's; never set beside `compared`.
     """
 
     path: bytes
@@ -155,7 +155,7 @@ class ImageWalk:
             folder.nodes.append(_describe(entry, kind))
 
     def _fill(self, entry: _Entry, known: Node | None) -> Node:
-        record = self._take_over(entry, known) or self._take_stored(entry)
+        record = self._take_over(entry, known) or self._take_stored(entry, known)
         self.totals.files += 1
         self.totals.bytes += record.size
         self._on_file(record)
@@ -176,15 +176,21 @@ class ImageWalk:
             unchanged=True,
         )
 
-    def _take_stored(self, entry: _Entry) -> FileRecord:
+    def _take_stored(self, entry: _Entry, known: Node | None) -> FileRecord:
+        """What was stored in this run, or is now.
+
+        A file of which only the attributes changed was touched, so it is read again. Where that
+        gives the parent's content, it still is what the source sent and was compared with then.
+        """
         content = self._ledger.find(entry.stat) or self._packing.pack(entry.place, None)
+        same = known is not None and known.content == content.blobs
         return FileRecord(
             path=entry.path,
             size=content.size,
             blobs=content.blobs,
             sha256=content.sha256,
             compared=content.compared,
-            unchanged=False,
+            unchanged=same and not content.compared,
         )
 
     def _save(self, folder: _Folder) -> BlobId:
