@@ -80,7 +80,7 @@ def register(demo: Demo, host: Sshd) -> None:
     )
     tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)
     demo.call(
-        *("contract", "add", "demo-contract", "--server", "this-machine"),
+        *("contract", "add", "demo", "--server", "this-machine"),
         *("--provider", "this-machine", "--expires", tomorrow.isoformat(), "--timezone", "UTC"),
     )
 

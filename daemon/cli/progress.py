@@ -87,8 +87,9 @@ class PlainLines(Silent):
     """A line on standard error at each step, and every ten seconds while data flows."""
 
     def entered(self, run: Run) -> None:
-        """One line a state."""
-        self._say(f"{run.server}: {run.state.value} ({run.run})")
+        """One line a state; how it ended is the command's own answer."""
+        if not run.is_final:
+            self._say(f"{run.server}: {run.state.value} ({run.run})")
 
     @contextmanager
     def capturing(self, progress: CaptureProgress) -> Iterator[None]:
