@@ -235,6 +235,7 @@ def backup_tools(application: Application) -> "BackupTools":
     from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - only where data flows
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
     from daemon.services.deposit import Tuning  # noqa: PLC0415 - likewise
+    from daemon.services.ownership import name_owner  # noqa: PLC0415 - likewise
 
     configuration = application.configuration
     folder, defaults = configuration.state_folder, configuration.settings.defaults
@@ -242,13 +243,15 @@ def backup_tools(application: Application) -> "BackupTools":
         units=application.units,
         clock=application.clock,
         random=os.urandom,
+        store_name=lambda store: configuration.store(store)[0],
+        repository_url=lambda store, server: configuration.repository_url(server, store),
         destination=lambda store, server: destination(application, store, server),
         make_pull=lambda journal, lease: RsyncPull(journal=journal, stop=lease.stop),
         measure=lambda spec: _measure(spec, application.clock),
         signing_key=lambda: signing_key(configuration),
         staging=folder.staging,
         identity=folder.ssh_identity,
-        owner=f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}",
+        owner=name_owner(os.urandom),
         depth=Depth(defaults.verify),
         tuning=Tuning(
             compression_level=defaults.compression_level,

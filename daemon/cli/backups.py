@@ -1,29 +1,25 @@
 """`lapseguard backup-now`: save servers and prove it."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 
-from backends.errors import BackendError
 from daemon.bootstrap import Application, backup_tools
 from daemon.cli.failure import report
+from daemon.cli.invocation import invocation_of
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, size
 from daemon.cli.progress import Display, display_of
 from daemon.domain.history import history_json
 from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
-from daemon.errors import (
-    ExitCode,
-    LapseguardError,
-    UsageError,
-)
+from daemon.errors import ExitCode, UsageError, code_for, hint_for
 from daemon.services.backup import back_up
 from daemon.services.preview import BackupPreview, preview_backup
 
 app: Final = typer.Typer(name="backups")
-
-_SHOWN: Final = 10
 
 DepthOption = Annotated[
     Depth | None,
@@ -33,9 +29,23 @@ DepthOption = Annotated[
         show_default=False,
     ),
 ]
-RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN|SERVER", help="A run, or a server for its newest one.")
-]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ways:
+    """Where a command's words go; `verbose` adds tracebacks."""
+
+    output: Output
+    display: Display
+    verbose: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """How one server's turn ended: the exit code it calls for, and what `--json` says of it."""
+
+    code: ExitCode
+    document: Mapping[str, Json]
 
 
 @app.command("backup-now")
@@ -66,13 +76,13 @@ def backup_now(
                 [preview_backup(backup_tools(application), name, depth=depth) for name in names],
             )
             return ExitCode.DONE
-        display = display_of(ctx, output)
-        codes = [
-            _back_up_one(application, name, depth, output=output, display=display) for name in names
-        ]
-        if as_json:
-            _print_runs(application, names, output)
-    return max(codes, key=_severity, default=ExitCode.DONE)
+        ways = _Ways(
+            output=output, display=display_of(ctx, output), verbose=invocation_of(ctx).verbosity > 0
+        )
+        turns = [_back_up_one(application, name, depth, ways) for name in names]
+    if as_json:
+        output.document([turn.document for turn in turns])
+    return max((turn.code for turn in turns), key=_severity, default=ExitCode.DONE)
 
 
 def _choose(application: Application, names: list[str], *, every: bool) -> list[str]:
@@ -88,16 +98,27 @@ def _choose(application: Application, names: list[str], *, every: bool) -> list[
     return list(dict.fromkeys(names))
 
 
-def _back_up_one(
-    application: Application, name: str, depth: Depth | None, *, output: Output, display: Display
-) -> ExitCode:
+def _back_up_one(application: Application, name: str, depth: Depth | None, ways: _Ways) -> _Turn:
+    tools = backup_tools(application)
     try:
-        run = back_up(backup_tools(application), name, display, depth=depth)
-    except (BackendError, LapseguardError) as error:
-        # On record already; the next server gets its turn.
-        return report(error, (), subject=f"{name}: ")
-    _say_run(output, application, run)
-    return ExitCode.DONE if run.state is RunState.VERIFIED else ExitCode.INCOMPLETE
+        run = back_up(tools, name, ways.display, depth=depth)
+    except Exception as error:  # noqa: BLE001 - on record and told; the next server gets its turn
+        code = report(error, ["-v"] if ways.verbose else [], subject=f"{name}: ")
+        return _Turn(code=code, document=_failure_json(application, name, tools.owner, error))
+    _say_run(ways.output, application, run)
+    code = ExitCode.DONE if run.state is RunState.VERIFIED else ExitCode.INCOMPLETE
+    return _Turn(code=code, document=history_json(application.overview.run(run.run).row))
+
+
+def _failure_json(
+    application: Application, name: str, owner: str, error: Exception
+) -> Mapping[str, Json]:
+    """The failed run, or only the failure where none was begun."""
+    for row in application.overview.history(server=name, limit=1):
+        if row.run.owner == owner:
+            return history_json(row)
+    failure = {"code": code_for(error), "message": str(error), "hint": hint_for(error)}
+    return {"run": None, "server": name, "state": RunState.FAILED.value, "error": failure}
 
 
 def _say_run(output: Output, application: Application, run: Run) -> None:
@@ -115,11 +136,6 @@ def _say_run(output: Output, application: Application, run: Run) -> None:
     )
     if run.error:
         output.warn(f"{run.server}: {run.error.message} ({run.error.hint})")
-
-
-def _print_runs(application: Application, names: list[str], output: Output) -> None:
-    rows = [row for name in names for row in application.overview.history(server=name, limit=1)]
-    output.document([history_json(row) for row in rows])
 
 
 def _say_previews(output: Output, previews: list[BackupPreview]) -> None:

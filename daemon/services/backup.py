@@ -27,6 +27,7 @@ from daemon.services.deposit import Deposit, Tuning, deposit, save_repository_sn
 from daemon.services.destination import Destination, open_or_create_repository
 from daemon.services.estimate import Measure, estimating
 from daemon.services.lease import LEASE, Lease, keep_lease
+from daemon.services.ownership import is_gone
 from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
 from daemon.services.sealing import Sealed, seal, store_sums
 from daemon.services.units import Units
@@ -40,13 +41,15 @@ class BackupTools:
         units: Opens transactions.
         clock: The time.
         random: So many unpredictable bytes.
-        destination: The repository in a store (None: the default one) of a server, by name.
+        store_name: What a store (None: the default one) is called.
+        repository_url: Where the repository in a store of a server is, both by name.
+        destination: The same repository, to be opened.
         make_pull: Makes the pull from its journal and the lease that may stop it.
         measure: Asks a server how much there is to pull.
         signing_key: Reads the key that signs manifests.
         staging: Folder above all staging folders.
         identity: SSH key of servers that name none.
-        owner: Who we are, for the lease.
+        owner: Who we are, for the lease; see `name_owner`.
         depth: How deep runs are verified where the server does not say.
         tuning: See `Tuning`.
     """
@@ -54,6 +57,8 @@ class BackupTools:
     units: Units
     clock: Clock
     random: Callable[[int], bytes]
+    store_name: Callable[[str | None], str]
+    repository_url: Callable[[str | None, str], str]
     destination: Callable[[str | None, str], Destination]
     make_pull: Callable[[Callable[[bytes], object], Lease], SourcePull]
     measure: Measure
@@ -100,7 +105,8 @@ def back_up(
         depth: How deep to verify, in place of the server's and the settings' word.
 
     Raises:
-        NotFound: no such server. RunActive: another run of it is under way.
+        NotFound: no such server, or the settings have no such store.
+        RunActive: another run of it is under way.
         ClaimLost: somebody else took the run over; nothing more was written.
         BackendError, LapseguardError: what stopped it; recorded as the run's failure.
     """
@@ -147,9 +153,10 @@ def _claim(tools: BackupTools, server: Server, kind: RunKind) -> Run:
             run=new_run_id(tools.clock.now(), tools.random(3)),
             server=server.name,
             kind=kind,
-            store=tools.destination(server.store, server.name).store_name,
+            store=tools.store_name(server.store),
             owner=tools.owner,
             lease=LEASE,
+            is_gone=lambda owner: is_gone(owner, tools.owner),
         )
         work.commit()
     return run

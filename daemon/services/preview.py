@@ -38,7 +38,7 @@ def preview_backup(tools: BackupTools, name: str, *, depth: Depth | None = None)
     """Describe the backup that `back_up` would make now.
 
     Raises:
-        NotFound: no such server. SecretError, SettingsError: its store cannot be opened.
+        NotFound: no such server, or the settings have no such store.
     """
     with tools.units(read_only=True) as work:
         server = work.servers.get(name)
@@ -55,7 +55,7 @@ def preview_backup(tools: BackupTools, name: str, *, depth: Depth | None = None)
         login=f"{server.user}@{server.host}:{server.port}",
         paths=server.paths,
         excludes=server.excludes,
-        repository=tools.destination(server.store, name).url,
+        repository=tools.repository_url(server.store, name),
         depth=depth or server.verify_depth or tools.depth,
         command=shlex.join(rsync_argv(spec, ssh=ssh, scratch=scratch)),
         last=last,

@@ -1,5 +1,6 @@
 """The runs: claimed with a lease and an epoch, so that a stale owner cannot write."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -24,11 +25,20 @@ class Runs:
         self._transaction = transaction
 
     def claim(
-        self, *, run: str, server: str, kind: RunKind, store: str, owner: str, lease: timedelta
+        self,
+        *,
+        run: str,
+        server: str,
+        kind: RunKind,
+        store: str,
+        owner: str,
+        lease: timedelta,
+        is_gone: Callable[[str], bool] = lambda _: False,
     ) -> Run:
         """Begin a run of a server.
 
-        A run of the same server whose owner let the lease lapse is closed as abandoned.
+        A run of the same server whose owner let the lease lapse, or is gone, is closed as
+        abandoned.
 
         Args:
             run: Its id; see `new_run_id`.
@@ -37,6 +47,7 @@ class Runs:
             store: Where it will write to.
             owner: Who holds the claim.
             lease: For how long nobody else may take over, unless it is extended.
+            is_gone: Whether an owner provably exists no more, so that its lease counts for nothing.
 
         Raises:
             RunActive: another run of the server is under way and its lease still holds.
@@ -44,7 +55,7 @@ class Runs:
         now = self._transaction.now()
         before = self._unfinished(server)
         if before is not None:
-            self._take_over(before, now)
+            self._take_over(before, now, is_gone)
         claimed = Run(
             run=run,
             server=server,
@@ -117,8 +128,8 @@ class Runs:
         if self._transaction.fetch_one(held) is None:
             raise _claim_lost(run)
 
-    def _take_over(self, before: Run, now: datetime) -> None:
-        if before.lease_until > now:
+    def _take_over(self, before: Run, now: datetime, is_gone: Callable[[str], bool]) -> None:
+        if before.lease_until > now and not is_gone(before.owner):
             raise RunActive(
                 f"The run {before.run} of {before.server} is under way, held by {before.owner} "
                 f"until {write_second(before.lease_until)}."
