@@ -53,7 +53,7 @@ def faults_of(server: Server, found: ServerProbe) -> Iterator[str]:
         yield f"`sudo -n rsync` does not work on the server: {found.sudo.problem}"
     for path in found.paths:
         if not _is_there(path):
-            yield f"{path.path} is not there to be saved: {path.kind.problem}"
+            yield f"{path.path} cannot be saved: {path.kind.problem}"
         elif not server.sudo and path.readable.value is False:
             yield f"{path.path} may not be read by {server.user}"
 
@@ -64,20 +64,18 @@ def _is_there(path: PathProbe) -> bool:
 
 
 def _say_probe(output: Output, server: Server, found: ServerProbe, faults: tuple[str, ...]) -> None:
-    output.fields(
-        (
-            ("server", f"{server.user}@{server.host} port {server.port}"),
-            ("reachable", "yes" if found.reachable else "NO"),
-            ("host key", found.fingerprint + ("" if found.reachable else " (pinned)")),
-            *(_answers(server, found) if found.reachable else ()),
-        )
-    )
+    answers = [
+        ("login", f"{server.user}@{server.host} port {server.port}"),
+        ("reachable", "yes" if found.reachable else "NO"),
+        ("host key", found.fingerprint + ("" if found.reachable else " is pinned")),
+        *(_answers(server, found) if found.reachable else ()),
+    ]
+    output.table((f"server {server.name}", "answer"), answers)
     if found.reachable and found.forced_command is None:
-        rows = [_path_cells(path) for path in found.paths]
         output.say("")
-        output.table(("path", "kind", "readable", ">size", ">free there"), rows)
-    if faults:
-        output.say("")
+        columns = ("path", "kind", "readable", ">size", ">free there")
+        output.table(columns, [_path_cells(path) for path in found.paths])
+    output.say("" if faults else "\nNo fault was found.")
     for fault in faults:
         output.say(f"fault: {fault}")
     if found.problem is not None:
@@ -87,7 +85,7 @@ def _say_probe(output: Output, server: Server, found: ServerProbe, faults: tuple
 def _answers(server: Server, found: ServerProbe) -> Iterator[tuple[str, str]]:
     if found.forced_command is not None:
         said = printable(found.forced_command)
-        yield "answers", f"none: the key runs nothing but its forced command, which said: {said}"
+        yield "questions", f"none: the key runs nothing but its forced command, which said: {said}"
         yield "pull", "works all the same where that command is rrsync"
         return
     yield "system", _text(found.system)
