@@ -116,11 +116,12 @@ def _text(answer: Answer[Any]) -> str:
 def _path_cells(path: PathProbe) -> tuple[str, ...]:
     readable = {True: "yes", False: "no", None: "unknown"}
     kind = path.kind.value or path.kind.problem
+    doubt = "" if path.size.problem == kind else path.size.problem
     return (
         path.path,
         f"{kind} to {path.link_target}; only the link is saved" if path.link_target else kind,
         readable[path.readable.value],
-        "\n".join(part for part in (size(path.size.value), path.size.problem) if part),
+        "\n".join(part for part in (size(path.size.value), doubt) if part),
         size(path.free.value),
     )
 

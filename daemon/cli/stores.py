@@ -107,8 +107,9 @@ def _say_probe(output: Output, name: str, found: StoreProbe) -> None:
 
 
 def _meaning(finding: Finding) -> str:
+    needed = "Needed to hold backups." if finding.check in ESSENTIAL else ""
     detail = f"({finding.detail})" if finding.detail else ""
-    return "\n".join(part for part in (finding.consequence, detail) if part)
+    return "\n".join(part for part in (finding.consequence or needed, detail) if part)
 
 
 def _probe_json(name: str, found: StoreProbe) -> Json:
