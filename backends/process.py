@@ -8,6 +8,7 @@ left of that group ends when its `Running` is left, on every way out.
 import os
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -110,6 +111,7 @@ class Running:
         max_file_bytes: int | None = None,
         stderr_limit: int = 128 << 10,
         watch: Callable[[int], None] | None = None,
+        tethered: bool = False,
     ) -> None:
         """Prepare; nothing runs before `__enter__`.
 
@@ -126,9 +128,12 @@ class Running:
                 many of its end.
             watch: Called with the group's id several times a second while its output is read or
                 its end is waited for; what it raises comes out there.
+            tethered: End it also when this program is killed and can do nothing more; the
+                thread that enters must then stay alive as long as it runs.
         """
         self._watch = watch
         self._argv = tuple(argv)
+        self._tethered = tethered
         self._timeout = timeout
         self._env = env
         self._input = input
@@ -142,7 +147,8 @@ class Running:
         """Start it."""
         if self._timeout is not None:
             self._deadline = time.monotonic() + self._timeout
-        self._child = _start(self._argv, self._env, self._input, self._pass_fds)
+        argv = _tether(self._argv) if self._tethered else self._argv
+        self._child = _start(argv, self._env, self._input, self._pass_fds)
         self._stdout = _pipe(self._child.stdout)
         _limit(self._child.pid, self._max_file_bytes)
         self._ended = os.pidfd_open(self._child.pid)
@@ -287,6 +293,16 @@ def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
         "LC_ALL": "C",
         **(env or {}),
     }
+
+
+def _tether(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """Have the kernel signal the program when its parent dies, where util-linux can ask for it.
+
+    Asking for it between fork and exec in our own process would not be safe among threads.
+    """
+    if shutil.which("setpriv") is None or shutil.which(argv[0]) is None:
+        return argv
+    return ("setpriv", "--pdeathsig", "TERM", "--", *argv)
 
 
 def _start(

@@ -127,6 +127,7 @@ class RsyncPull:
             max_file_bytes=largest_file(spec),
             stderr_limit=_STDERR_LIMIT,
             watch=tally.watch,
+            tethered=True,
         )
         with Spool(claim.folder) as spool, ThreadPoolExecutor(1, "rsync") as reader:
             ended = reader.submit(self._read, running, spool, tally)

@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -544,6 +545,42 @@ def test_a_request_to_stop_ends_the_pull_and_keeps_what_came(
     assert pull(dataclasses.replace(spec, bandwidth=None))[1].complete
 
 
+#: A program that pulls slowly, and is killed while it does.
+DOOMED = """
+import sys
+from backends.rsync.pull import RsyncPull
+from backends.types import PullSpec, SshTarget
+alias, host, port, user, identity, host_key, path, staging = sys.argv[1:]
+target = SshTarget(
+    alias=alias, host=host, port=int(port), user=user, identity=identity, host_key=host_key
+)
+spec = PullSpec(target=target, paths=(path,), staging=staging, bandwidth=100_000)
+RsyncPull().pull(spec, lambda arrival: print("arrived", flush=True))
+"""
+
+
+def test_rsync_ends_with_the_program_that_started_it(
+    sshd: Sshd, source: Path, staging: Path
+) -> None:
+    (source / "big").write_bytes(os.urandom(8 << 20))
+    target = sshd.target()
+    values = dataclasses.asdict(target).values()
+    argv = [sys.executable, "-c", DOOMED, *map(str, values), str(source), str(staging)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE) as doomed:
+        assert doomed.stdout is not None
+        assert doomed.stdout.readline() == b"arrived\n"
+        doomed.kill()
+
+    for _ in range(300):
+        try:
+            assert pull(spec_for(sshd, staging, source))[1].complete
+        except TransferInterrupted:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("rsync still writes to staging")
+
+
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
@@ -595,7 +632,7 @@ def test_a_file_of_zeros_that_grows_after_it_was_listed_is_stopped_on_the_line(
         # Takes no room here nor there: only the line shows that it is endless.
         os.truncate(source / "z", 1 << 40)
 
-    spec = spec_for(sshd, staging, source, budget=PullBudget(max_bytes=12 << 20))
+    spec = spec_for(sshd, staging, source, budget=PullBudget(max_bytes=12 << 20, max_seconds=60))
     with pytest.raises(BudgetExceeded, match="over the line"):
         RsyncPull().pull(dataclasses.replace(spec, bandwidth=10 << 20), grow)
 
