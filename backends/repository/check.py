@@ -12,6 +12,7 @@ from backends.repository.check_packs import (
     PackState,
     compare_listing,
     read_packs,
+    report_mixed,
     survey_packs,
 )
 from backends.repository.check_trees import TreeCheck
@@ -84,8 +85,8 @@ class _Check:
     def run(self, *, read_data: bool) -> CheckReport:
         # Snapshots first: whoever writes meanwhile stores the index before the snapshot.
         snapshots = list(self._load_snapshots())
-        self._load_index()
-        state = self._check_listing()
+        state = self._load_index()
+        self._check_listing(state)
         read_bytes = self._read_data(state) if read_data else 0
         trees = self._check_trees(snapshots)
         problems, hints = self._findings.split()
@@ -117,22 +118,31 @@ class _Check:
         except UNREADABLE as error:
             return error
 
-    def _load_index(self) -> None:
+    def _load_index(self) -> PackState:
         names = [n for n in list_unpacked(self._repository, ObjectKind.INDEX) if _ID.fullmatch(n)]
         outcomes = map_in_threads(self._load_index_object, names, threads=_FETCHES)
-        listed = Counter[bytes]()
+        state, twice = PackState(), Counter[bytes]()
         for done, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1):
             if isinstance(outcome, IndexObject):
                 for pack in outcome.packs:
                     self._index.add_pack(pack.pack, pack.blobs)
-                listed.update({pack.pack for pack in outcome.packs})
+                    twice[pack.pack] += pack.pack in state.sizes
+                    state.add(pack)
             else:
                 self._report(ProblemKind.INDEX_DAMAGED, ObjectKind.INDEX.key(name), outcome)
             self._tell(CheckStage.INDEX, done, len(names))
-        for twice, times in listed.items():
-            if times > 1:
-                detail = f"{times} index objects list the pack."
-                self._report(ProblemKind.PACK_INDEXED_TWICE, pack_key(twice), detail)
+        return self._settle(state, twice)
+
+    def _settle(self, state: PackState, twice: Counter[bytes]) -> PackState:
+        """Add up anew where packs were met more than once: their blobs count once."""
+        if not any(twice.values()):
+            report_mixed(state, self._findings)
+            return state
+        for name, times in twice.items():
+            if times:
+                detail = f"The pack is listed {times + 1} times."
+                self._report(ProblemKind.PACK_INDEXED_TWICE, pack_key(name), detail)
+        return survey_packs(self._index, self._findings)
 
     def _load_index_object(self, name: str) -> IndexObject | Exception:
         try:
@@ -140,11 +150,9 @@ class _Check:
         except UNREADABLE as error:
             return error
 
-    def _check_listing(self) -> PackState:
-        state = survey_packs(self._index, self._findings)
+    def _check_listing(self, state: PackState) -> None:
         compare_listing(self._repository, self._index, state, self._findings)
         self._tell(CheckStage.PACKS, len(state.sizes), len(state.sizes))
-        return state
 
     def _read_data(self, state: PackState) -> int:
         total, size = len(state.sizes) - len(state.missing), 0

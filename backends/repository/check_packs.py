@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged
@@ -11,7 +12,14 @@ from backends.repository.blob import open_blob
 from backends.repository.crypto import OVERHEAD
 from backends.repository.findings import BlobName, Findings, Problem, ProblemKind
 from backends.repository.index import Index, IndexedPack
-from backends.repository.pack import PACKS, PackedBlob, encode_header, pack_key, parse_header
+from backends.repository.pack import (
+    PACKS,
+    PackedBlob,
+    encode_header,
+    header_length,
+    pack_key,
+    parse_header,
+)
 from backends.repository.parallel import Turns, map_in_threads
 from backends.repository.unpacked import OpenRepository
 from backends.types import BlobId
@@ -19,6 +27,9 @@ from backends.types import BlobId
 _KEY: Final = re.compile(r"data/[0-9a-f]{2}/([0-9a-f]{64})", re.ASCII)
 #: The sealing of a pack's header and the four bytes that give its length.
 _HEADER_FRAME: Final = OVERHEAD + 4
+#: One blob's entry in a header: type, length, id; and the plain length of a compressed one.
+_ENTRY: Final = 1 + 4 + 32
+_COMPRESSED_ENTRY: Final = _ENTRY + 4
 #: Packs read at the same time; each is in memory whole.
 _READERS: Final = 4
 _SHOWN: Final = 5
@@ -40,6 +51,16 @@ class PackState:
     missing: set[bytes] = field(default_factory=set)
     short: dict[bytes, int] = field(default_factory=dict)
 
+    def add(self, listed: IndexedPack) -> None:
+        """Take in a pack, or the second half of one that mixes kinds."""
+        blobs = listed.blobs
+        if not blobs:
+            return  # says nothing about the pack, which counts as not listed
+        if listed.pack in self.sizes or any(blob.kind is not blobs[0].kind for blob in blobs):
+            self.mixed.add(listed.pack)
+        known = self.sizes.get(listed.pack, _HEADER_FRAME)
+        self.sizes[listed.pack] = known + sum(map(_stored_bytes, blobs))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackVerdict:
@@ -58,14 +79,21 @@ def survey_packs(index: Index, findings: Findings) -> PackState:
     """Add up, from the index alone, how large each pack must be."""
     state = PackState()
     for listed in index.packs():
-        if listed.pack in state.sizes:
-            state.mixed.add(listed.pack)
-            detail = "The pack holds both data and trees; `restic prune` separates them."
-            findings.add(_problem(ProblemKind.PACK_MIXED, listed.pack, detail))
-        known = state.sizes.get(listed.pack, _HEADER_FRAME)
-        stored = sum(blob.length for blob in listed.blobs)
-        state.sizes[listed.pack] = known + stored + len(encode_header(listed.blobs))
+        state.add(listed)
+    report_mixed(state, findings)
     return state
+
+
+def report_mixed(state: PackState, findings: Findings) -> None:
+    """Hint at packs with both data and trees."""
+    for pack in state.mixed:
+        detail = "The pack holds both data and trees; `restic prune` separates them."
+        findings.add(_problem(ProblemKind.PACK_MIXED, pack, detail))
+
+
+def _stored_bytes(blob: PackedBlob) -> int:
+    """What a blob takes in its pack, with its entry in the header."""
+    return blob.length + (_ENTRY if blob.uncompressed_length is None else _COMPRESSED_ENTRY)
 
 
 def compare_listing(
@@ -192,13 +220,23 @@ class _PackReading:
         if hashlib.sha256(content).digest() != listed.pack:
             yield "The pack does not have the SHA-256 in its name."
         try:
-            header = parse_header(self._repository.master, content, len(content))
+            if not self._is_header_as_listed(listed, content):
+                header = parse_header(self._repository.master, content, len(content))
+                difference = set(header) ^ set(listed.blobs)
+                names = _some_names(difference)
+                yield f"Header and index disagree about {len(difference)} entries: {names}."
         except RepositoryDamaged as error:
             yield f"The header is not readable: {error}"
-            return
-        if difference := set(header) ^ set(listed.blobs):
-            names = _some_names(difference)
-            yield f"The header and the index disagree about {len(difference)} entries: {names}."
+
+    def _is_header_as_listed(self, listed: IndexedPack, content: bytes) -> bool:
+        """Compare the header byte by byte with the one that the index calls for."""
+        end = len(content) - 4
+        length = header_length(content, len(content))
+        header = self._repository.master.open(memoryview(content)[end - length : end])
+        blobs = tuple(sorted(listed.blobs, key=lambda blob: blob.offset))
+        adjacent = all(a.offset + a.length == b.offset for a, b in pairwise(blobs))
+        whole = blobs[0].offset == 0 and blobs[-1].offset + blobs[-1].length == end - length
+        return adjacent and whole and encode_header(blobs) == header
 
     def _damaged_blobs(
         self, listed: IndexedPack, content: memoryview

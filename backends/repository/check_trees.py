@@ -99,7 +99,7 @@ class TreeCheck:
                 self._malformed(folder, node, "one of its blobs has no id")
             elif not self._reader.index.has(BlobKind.DATA, blob_id):
                 self._report_missing(folder, node, blob_id)
-            else:
+            elif self._findings.is_lost(BlobKind.DATA, blob_id):
                 self._findings.hurts(BlobKind.DATA, blob_id, _place(folder, node))
 
     def _report_missing(self, folder: _Folder, node: Node, blob_id: BlobId) -> None:

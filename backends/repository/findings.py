@@ -39,7 +39,7 @@ class ProblemKind(enum.Enum):
     PACK_NOT_INDEXED = "pack-not-indexed"
     """The store has a pack that no index lists: a run broke off, or an index was lost."""
     PACK_INDEXED_TWICE = "pack-indexed-twice"
-    """Several index objects list one pack."""
+    """A pack is listed several times; its blobs count once."""
     PACK_MIXED = "pack-mixed"
     """A pack holds both data and trees, as old versions of restic wrote them."""
     READ_UNSTABLE = "read-unstable"
@@ -152,6 +152,10 @@ class Findings:
         self._victims[number] = [victim] if victim else []
         for blob in lost:
             self._blamed.setdefault(blob, number)
+
+    def is_lost(self, kind: BlobKind, blob_id: BlobId) -> bool:
+        """Whether a problem costs this blob."""
+        return (kind, blob_id) in self._blamed
 
     def hurts(self, kind: BlobKind, blob_id: BlobId, victim: Victim) -> bool:
         """Name `victim` with the problem that costs it a blob; False where the blob is fine."""

@@ -9,7 +9,7 @@ import stat
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -224,42 +224,50 @@ def decode_tree(data: bytes) -> list[Node]:
 # A row is JSON: every value is checked or converted below, and a wrong type raises.
 def _from_json(row: dict[str, Any]) -> Node:
     get = row.get
-    content, subtree = get("content"), get("subtree")
+    content, subtree, xattrs = get("content"), get("subtree"), get("extended_attributes")
+    mode, uid, gid, inode, device_id, size, links, device = _counts(
+        [get(key, 0) for key in _COUNTS]
+    )
+    user, group, error = _texts([get("user", ""), get("group", ""), get("error", "")])
     return Node(
         name=unquote_name(row["name"]),
         type=_TYPES.get(get("type", ""), NodeType.INVALID),
-        mode=_count(get("mode", 0)),
+        mode=mode,
         mtime_ns=parse_time(get("mtime", ZERO_TIME)),
         atime_ns=parse_time(get("atime", ZERO_TIME)),
         ctime_ns=parse_time(get("ctime", ZERO_TIME)),
-        uid=_count(get("uid", 0)),
-        gid=_count(get("gid", 0)),
-        user=_text(get("user", "")),
-        group=_text(get("group", "")),
-        inode=_count(get("inode", 0)),
-        device_id=_count(get("device_id", 0)),
-        size=_count(get("size", 0)),
-        links=_count(get("links", 0)),
+        uid=uid,
+        gid=gid,
+        user=user,
+        group=group,
+        inode=inode,
+        device_id=device_id,
+        size=size,
+        links=links,
         link_target=_read_link_target(row) if "linktarget" in row else b"",
-        device=_count(get("device", 0)),
-        xattrs=_read_xattrs(get("extended_attributes")),
+        device=device,
+        xattrs=_read_xattrs(xattrs) if xattrs else (),
         content=None if content is None else tuple([_blob_id(text) for text in _list(content)]),
         subtree=None if subtree is None else _blob_id(subtree),
         generic_attributes=_read_generic(get("generic_attributes")),
-        error=_text(get("error", "")),
+        error=error,
     )
 
 
-def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
-        raise TypeError(f"Not a whole number: {value!r}.")
-    return value
+_COUNTS: Final = ("mode", "uid", "gid", "inode", "device_id", "size", "links", "device")
 
 
-def _text(value: object) -> str:
-    if type(value) is not str:
-        raise TypeError(f"Not text: {value!r}.")
-    return value
+def _counts(values: list[Any]) -> list[int]:
+    # Types are compared and not tested for: JSON's true is an int to Python.
+    if set(map(type, values)) != {int} or min(values) < 0:
+        raise TypeError(f"Not all whole numbers: {values!r}.")
+    return values
+
+
+def _texts(values: list[Any]) -> list[str]:
+    if set(map(type, values)) != {str}:
+        raise TypeError(f"Not all text: {values!r}.")
+    return values
 
 
 def _list(value: object) -> list[Any]:
@@ -283,9 +291,7 @@ def _read_link_target(row: dict[str, Any]) -> bytes:
     return target
 
 
-def _read_xattrs(rows: list[dict[str, Any]] | None) -> tuple[tuple[bytes, bytes], ...]:
-    if not rows:
-        return ()
+def _read_xattrs(rows: list[dict[str, Any]]) -> tuple[tuple[bytes, bytes], ...]:
     return tuple((row["name"].encode(), b64decode(row.get("value") or "")) for row in rows)
 
 

@@ -284,6 +284,14 @@ def duplicate_packs_in_two_indexes(broken):
 
 
 @damage
+def pack_listed_without_blobs(broken):
+    rows = {
+        "packs": [{"id": broken.unused_pack().hex(), "blobs": []}, {"id": "00" * 32, "blobs": []}]
+    }
+    save_unpacked(broken.repository, ObjectKind.INDEX, orjson.dumps(rows))
+
+
+@damage
 def all_packs_in_two_indexes(broken):
     for name in list_unpacked(broken.repository, ObjectKind.INDEX):
         document = load_unpacked(broken.repository, ObjectKind.INDEX, name)
