@@ -7,7 +7,7 @@ restic's own rule), or, failing both, is read now.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from backends.capture.fake_super import SourceAttributes, read_attributes
@@ -66,13 +66,38 @@ class _Entry:
     source: SourceAttributes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Folder:
-    entry: _Entry | None
+    """One folder on the way; `entry` describes it, or `itself` where it is untouched."""
+
+    path: bytes
+    place: bytes
+    entry: _Entry | None = None
+    itself: Node | None = None
     selection: Selection
+    parent: BlobId | None
     known: dict[bytes, Node]
     entries: Iterator[os.DirEntry[bytes]]
     nodes: list[Node] = field(default_factory=list)
+    touched: bool = False
+
+    def add(self, node: Node) -> None:
+        """The next entry, which may be the parent's own."""
+        self.nodes.append(node)
+        if self.known.get(node.name) is not node:
+            self.touched = True
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether its tree is the parent's, to the byte."""
+        return not self.touched and len(self.nodes) == len(self.known)
+
+    def describe(self, tree: BlobId) -> Node:
+        """Its node, now that its tree is known."""
+        if self.itself is not None:
+            return self.itself if self.itself.subtree == tree else self.itself.with_subtree(tree)
+        assert self.entry is not None  # noqa: S101 - only the root has neither
+        return _describe(self.entry, NodeType.DIR, subtree=tree)
 
 
 class ImageWalk:
@@ -97,8 +122,8 @@ class ImageWalk:
         self._load_tree = load_tree
         self._on_file = on_file
         self.totals = ImageTotals()
-        #: Trees of the parent that this image did not change, and those it wrote.
-        self.trees: set[BlobId] = set()
+        #: Packs that were there before and hold something of this image.
+        self.packs: set[bytes] = set()
 
     def store(self, selection: Selection, parent: BlobId | None) -> BlobId:
         """Write the trees of everything selected; the root tree's id.
@@ -110,7 +135,15 @@ class ImageWalk:
             StoreError, RepositoryError: from the writer.
             LocalPathUnusable: the image itself cannot be read.
         """
-        stack = [self._open(None, selection, parent)]
+        root = _Folder(
+            path=b"",
+            place=self._image,
+            selection=selection,
+            parent=parent,
+            known=self._load_known(parent),
+            entries=self._list(self._image, selection),
+        )
+        stack = [root]
         while True:
             folder = stack[-1]
             entry = next(folder.entries, None)
@@ -121,11 +154,9 @@ class ImageWalk:
             stack.pop()
             if not stack:
                 return tree
-            assert folder.entry is not None  # noqa: S101 - only the root has none
-            stack[-1].nodes.append(_describe(folder.entry, NodeType.DIR, subtree=tree))
+            stack[-1].add(folder.describe(tree))
 
-    def _open(self, entry: _Entry | None, selection: Selection, parent: BlobId | None) -> _Folder:
-        place = entry.place if entry else self._image
+    def _list(self, place: bytes, selection: Selection) -> Iterator[os.DirEntry[bytes]]:
         try:
             with os.scandir(place) as found:
                 entries = [child for child in found if selection.names(child.name)]
@@ -134,47 +165,107 @@ class ImageWalk:
                 f"Cannot read the staged folder {os.fsdecode(place)!r}: {error.strerror}."
             ) from error
         entries.sort(key=_name)
-        known = {child.name: child for child in self._load_tree(parent)} if parent else {}
-        return _Folder(entry, selection, known, iter(entries))
+        return iter(entries)
+
+    def _load_known(self, tree: BlobId | None) -> dict[bytes, Node]:
+        return {node.name: node for node in self._load_tree(tree)} if tree else {}
 
     def _visit(self, stack: list[_Folder], folder: _Folder, found: os.DirEntry[bytes]) -> None:
-        entry = _look_at(found, folder.entry)
+        stat = found.stat(follow_symlinks=False)
+        path = folder.path + b"/" + found.name if folder.path else found.name
+        known = folder.known.get(found.name)
+        if known is not None and _is_untouched(stat, known):
+            if known.type is NodeType.DIR:
+                stack.append(self._enter(folder, found, path, known=known, itself=known))
+                return
+            if self._keep(path, known):
+                folder.add(known)
+                return
+        self._record(stack, folder, found, _look_at(found, path, stat), known)
+
+    def _enter(
+        self,
+        folder: _Folder,
+        found: os.DirEntry[bytes],
+        path: bytes,
+        *,
+        known: Node | None,
+        itself: Node | None = None,
+        entry: _Entry | None = None,
+    ) -> _Folder:
+        self.totals.folders += 1
+        selection = folder.selection.below(found.name)
+        subtree = known.subtree if known else None
+        return _Folder(
+            path=path,
+            place=found.path,
+            entry=entry,
+            itself=itself,
+            selection=selection,
+            parent=subtree,
+            known=self._load_known(subtree),
+            entries=self._list(found.path, selection),
+        )
+
+    def _keep(self, path: bytes, known: Node) -> bool:
+        """Take an untouched entry over from the parent; False where its content is not there."""
+        if known.type is not NodeType.FILE:
+            self.totals.others += 1
+            return True
+        if known.content is None:
+            return False  # only a foreign or damaged tree has such a file
+        packs = [self._index.pack_of(BlobKind.DATA, blob) for blob in known.content]
+        if None in packs:
+            return False
+        self.packs.update(pack for pack in packs if pack is not None)
+        self._report(
+            FileRecord(
+                path=path,
+                size=known.size,
+                blobs=known.content,
+                sha256=_sha256_of(known.content),
+                compared=False,
+                unchanged=True,
+            )
+        )
+        return True
+
+    def _record(
+        self,
+        stack: list[_Folder],
+        folder: _Folder,
+        found: os.DirEntry[bytes],
+        entry: _Entry,
+        known: Node | None,
+    ) -> None:
+        """Describe an entry that is new or was touched."""
         self.totals.omissions += (
             Omission(path=entry.path, reason=problem) for problem in entry.source.problems
         )
-        known = folder.known.get(found.name)
         kind = NodeType.of(entry.source.mode)
         if kind is NodeType.DIR:
-            self.totals.folders += 1
-            subtree = known.subtree if known else None
-            stack.append(self._open(entry, folder.selection.below(found.name), subtree))
+            stack.append(self._enter(folder, found, entry.path, known=known, entry=entry))
         elif kind is NodeType.FILE:
-            folder.nodes.append(self._fill(entry, known))
+            folder.add(self._fill(entry, known))
         else:
             self.totals.others += 1
-            folder.nodes.append(_describe(entry, kind))
+            folder.add(_describe(entry, kind))
 
     def _fill(self, entry: _Entry, known: Node | None) -> Node:
-        record = self._take_over(entry, known) or self._take_stored(entry, known)
+        record = self._take_stored(entry, known)
+        self._note_packs(BlobKind.DATA, record.blobs)
+        self._report(record)
+        return _describe(entry, NodeType.FILE, content=record.blobs, size=record.size)
+
+    def _report(self, record: FileRecord) -> None:
         self.totals.files += 1
         self.totals.bytes += record.size
         self._on_file(record)
-        return _describe(entry, NodeType.FILE, content=record.blobs, size=record.size)
 
-    def _take_over(self, entry: _Entry, known: Node | None) -> FileRecord | None:
-        """The parent's content, if the staged file is the very one that the parent recorded."""
-        if known is None or known.content is None or not _is_same(entry.stat, known):
-            return None
-        if not all(self._index.has(BlobKind.DATA, blob) for blob in known.content):
-            return None
-        return FileRecord(
-            path=entry.path,
-            size=known.size,
-            blobs=known.content,
-            sha256=_sha256_of(known.content),
-            compared=False,
-            unchanged=True,
-        )
+    def _note_packs(self, kind: BlobKind, blobs: Iterable[BlobId]) -> None:
+        for blob in blobs:
+            if (pack := self._index.pack_of(kind, blob)) is not None:
+                self.packs.add(pack)
 
     def _take_stored(self, entry: _Entry, known: Node | None) -> FileRecord:
         """What was stored in this run, or is now.
@@ -183,6 +274,11 @@ class ImageWalk:
         gives the parent's content, it still is what the source sent and was compared with then.
         """
         content = self._ledger.find(entry.stat) or self._packing.pack(entry.place, None)
+        if content is None:
+            raise LocalPathUnusable(
+                f"The staged file {os.fsdecode(entry.place)!r} was removed while it was read.",
+                hint="Nobody but Lapseguard may write to the staging folder.",
+            )
         same = known is not None and known.content == content.blobs
         return FileRecord(
             path=entry.path,
@@ -194,8 +290,12 @@ class ImageWalk:
         )
 
     def _save(self, folder: _Folder) -> BlobId:
-        tree = self._writer.save_blob(BlobKind.TREE, encode_tree(folder.nodes))
-        self.trees.add(tree)
+        parent = folder.parent
+        if parent is not None and folder.is_untouched and self._index.has(BlobKind.TREE, parent):
+            tree = parent
+        else:
+            tree = self._writer.save_blob(BlobKind.TREE, encode_tree(folder.nodes))
+        self._note_packs(BlobKind.TREE, (tree,))
         return tree
 
 
@@ -210,20 +310,24 @@ def _sha256_of(content: tuple[BlobId, ...]) -> bytes | None:
     return content[0] if content else EMPTY_SHA256
 
 
-def _is_same(stat: os.stat_result, known: Node) -> bool:
+def _is_untouched(stat: os.stat_result, known: Node) -> bool:
+    """Whether nobody wrote to a staged entry or its attributes since the parent recorded it.
+
+    Every change of content, mode, owner or extended attribute moves the ctime, also that which
+    rsync makes when it records a source's attributes. This is restic's own rule.
+    """
     return (
-        stat.st_size == known.size
+        stat.st_ctime_ns == known.ctime_ns
         and stat.st_mtime_ns == known.mtime_ns
-        and stat.st_ctime_ns == known.ctime_ns
         and stat.st_ino == known.inode
+        and (known.type is not NodeType.FILE or stat.st_size == known.size)
     )
 
 
-def _look_at(found: os.DirEntry[bytes], parent: _Entry | None) -> _Entry:
-    stat = found.stat(follow_symlinks=False)
+def _look_at(found: os.DirEntry[bytes], path: bytes, stat: os.stat_result) -> _Entry:
     return _Entry(
         name=found.name,
-        path=parent.path + b"/" + found.name if parent else found.name,
+        path=path,
         place=found.path,
         stat=stat,
         source=read_attributes(found.path, stat),

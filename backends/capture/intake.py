@@ -139,11 +139,8 @@ class Intake:
     def _settled_content(self, arrival: Arrival) -> StoredContent | None:
         """Store one file; None where the file at its place is not (yet) the one that arrived."""
         place = self._image + b"/" + arrival.path
-        try:
-            content = self._packing.pack(place, arrival.checksum)
-            if os.lstat(place).st_ino != content.inode:
-                return None
-        except (FileNotFoundError, NotADirectoryError):
+        content = self._packing.pack(place, arrival.checksum)
+        if content is None or not _is_at(place, content):
             return None
         if arrival.checksum and not content.compared:
             return None
@@ -153,10 +150,15 @@ class Intake:
     def _store_late(self) -> None:
         """The pull is over and everything in its place: what differs now really differs."""
         for arrival in self._late:
-            place = self._image + b"/" + arrival.path
-            try:
-                content = self._packing.pack(place, arrival.checksum)
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # removed again by a second pass, or by nobody: the walk will tell
-            if arrival.checksum and not content.compared:
+            content = self._packing.pack(self._image + b"/" + arrival.path, arrival.checksum)
+            # Where nothing is there, a second pass removed it again, or the source since has.
+            if content is not None and arrival.checksum and not content.compared:
                 self._ledger.report_mismatch(arrival.path)
+
+
+def _is_at(place: bytes, content: StoredContent) -> bool:
+    """Whether the file that was read is still the one at its place."""
+    try:
+        return os.lstat(place).st_ino == content.inode
+    except (FileNotFoundError, NotADirectoryError):
+        return False

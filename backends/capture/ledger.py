@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.types import BlobId
 
@@ -41,9 +41,18 @@ class Ledger:
         self._mismatched: set[bytes] = set()
         self._lock = threading.Lock()
 
-    def enter(self, content: StoredContent) -> None:
-        """Remember what was read under its inode."""
-        self._contents[content.inode] = content
+    def enter(self, content: StoredContent) -> StoredContent:
+        """Remember what was read under its inode; returns it as it is remembered.
+
+        What was equal once stays so: a file may be announced twice, by the journal of a pull that
+        broke off and again since the source has changed it; only one of them has its checksum.
+        """
+        with self._lock:
+            before = self._contents.get(content.inode)
+            if before is not None and before.compared and before.sha256 == content.sha256:
+                content = replace(content, compared=True)
+            self._contents[content.inode] = content
+        return content
 
     def find(self, stat: os.stat_result) -> StoredContent | None:
         """The content of exactly this staged file, if it was stored in this run."""

@@ -1,13 +1,16 @@
 """Packs one staged file and remembers what it held."""
 
+import errno
 import os
 
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.progress import CaptureProgress
+from backends.errors import LocalPathUnusable
 from backends.repository.writer import RepositoryWriter
 
 #: A staged file is ours and regular; a link in its place would be an attack.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 
 
 class Packing:
@@ -20,25 +23,39 @@ class Packing:
         self._ledger = ledger
         self._progress = progress
 
-    def pack(self, place: bytes, checksum: str | None) -> StoredContent:
+    def pack(self, place: bytes, checksum: str | None) -> StoredContent | None:
         """Store the file at `place`, comparing it with the source's xxh128 where that is given.
 
+        Returns:
+            None where no file is there (any more): rsync moves and removes beside us.
+
         Raises:
-            OSError: the file cannot be opened or read.
+            LocalPathUnusable: it cannot be read.
             StoreError, RepositoryError: from the writer.
         """
+        try:
+            return self._pack(place, checksum)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                return None
+            raise LocalPathUnusable(
+                f"The staged file {os.fsdecode(place)!r} cannot be read: {error.strerror}.",
+                hint="Check the disk under the state folder.",
+            ) from error
+
+    def _pack(self, place: bytes, checksum: str | None) -> StoredContent:
         descriptor = os.open(place, OPEN_FLAGS)
         with os.fdopen(descriptor, "rb", buffering=0) as stream:
             stored = self._writer.save_file(stream)
             stat = os.fstat(descriptor)
-        content = StoredContent(
-            inode=stat.st_ino,
-            size=stored.size,
-            mtime_ns=stat.st_mtime_ns,
-            blobs=stored.blobs,
-            sha256=stored.sha256,
-            compared=checksum == stored.xxh128,
-        )
-        self._ledger.enter(content)
         self._progress.count_stored(stored.size)
-        return content
+        return self._ledger.enter(
+            StoredContent(
+                inode=stat.st_ino,
+                size=stored.size,
+                mtime_ns=stat.st_mtime_ns,
+                blobs=stored.blobs,
+                sha256=stored.sha256,
+                compared=checksum == stored.xxh128,
+            )
+        )

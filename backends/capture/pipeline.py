@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from backends.capture.doubt import question, vouched_inodes
 from backends.capture.image import FileRecord, ImageWalk
 from backends.capture.intake import Intake
 from backends.capture.ledger import Ledger
@@ -25,7 +26,7 @@ from backends.protocols import SourcePull
 from backends.repository.index import Index
 from backends.repository.tree import Node
 from backends.repository.writer import RepositoryWriter
-from backends.types import BlobId, BlobKind, Omission, PullReport, PullSpec
+from backends.types import BlobId, Omission, PullReport, PullSpec
 
 MISMATCH = "its bytes here differ from the checksum that the source computed"
 
@@ -95,7 +96,6 @@ class Capture:
         self._workers = workers
         self._ledger = Ledger()
         self._packing = Packing(writer=writer, ledger=self._ledger, progress=progress)
-        self._packs: set[bytes] = set()
         self._counts = {"compared": 0, "unchanged": 0, "uncompared": 0}
 
     def run(self, spec: PullSpec, pull: SourcePull, parent: BlobId | None) -> CaptureReport:
@@ -106,6 +106,7 @@ class Capture:
                 first where the store still works, so the next attempt uploads only the rest.
         """
         try:
+            self._question(parent)
             report = self._pull(spec, pull)
             walk = self._walk(spec, parent)
             self._progress.enter(CapturePhase.FLUSH)
@@ -115,6 +116,13 @@ class Capture:
             raise
         self._progress.enter(CapturePhase.DONE)
         return self._report(report, *walk)
+
+    def _question(self, parent: BlobId | None) -> None:
+        """Have rsync send again what may be in staging without anybody knowing its checksum."""
+        image = os.fsencode(self._staging.image)
+        if parent is None or self._staging.is_interrupted:
+            vouched = vouched_inodes(image, self._staging.interrupted_arrivals())
+            question(image, vouched, parent, self._load_tree)
 
     def _pull(self, spec: PullSpec, pull: SourcePull) -> PullReport:
         image = os.fsencode(self._staging.image)
@@ -145,13 +153,7 @@ class Capture:
     def _record(self, record: FileRecord) -> None:
         kind = "compared" if record.compared else "unchanged" if record.unchanged else "uncompared"
         self._counts[kind] += 1
-        self._note_packs(BlobKind.DATA, record.blobs)
         self._on_file(record)
-
-    def _note_packs(self, kind: BlobKind, blobs: tuple[BlobId, ...]) -> None:
-        for blob in blobs:
-            if (pack := self._index.pack_of(kind, blob)) is not None:
-                self._packs.add(pack)
 
     def _salvage(self, error: BaseException) -> None:
         if isinstance(error, StoreError):
@@ -164,8 +166,6 @@ class Capture:
             return
 
     def _report(self, pull: PullReport, tree: BlobId, walk: ImageWalk) -> CaptureReport:
-        for subtree in walk.trees:
-            self._note_packs(BlobKind.TREE, (subtree,))
         mismatched = self._ledger.mismatched
         self._drop_mismatched(mismatched)
         omissions = tuple(Omission(path=path, reason=MISMATCH) for path in mismatched)
@@ -185,7 +185,7 @@ class Capture:
                 mismatched=len(mismatched),
             ),
             omissions=pull.omissions + tuple(totals.omissions) + omissions,
-            earlier_packs=frozenset(self._packs) - {r.pack for r in self._writer.receipts},
+            earlier_packs=frozenset(walk.packs) - {r.pack for r in self._writer.receipts},
         )
 
     def _drop_mismatched(self, paths: tuple[bytes, ...]) -> None:

@@ -52,6 +52,11 @@ class Staging:
         if free < LEAST_FREE:
             raise LocalDiskFull(f"Only {free} bytes are free under {self.root}.")
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the last run broke off, so that the journal is still there."""
+        return self._journal.exists()
+
     def interrupted_arrivals(self) -> Iterator[Arrival]:
         """What a run that broke off had received; empty after an orderly one."""
         try:

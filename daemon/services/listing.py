@@ -13,6 +13,8 @@ from daemon.domain.sums import FileSum, read_sums, write_sums
 from daemon.errors import ManifestInvalid
 
 _READ_SIZE = 2**20
+#: Lines handed to the compressor at a time; one by one would cost more than the compression.
+_BATCH = 512
 
 
 class SumsListing:
@@ -29,17 +31,23 @@ class SumsListing:
         self._earlier = earlier
         self._compressor = zstandard.ZstdCompressor(level=6).compressobj()
         self._parts: list[bytes] = []
+        self._waiting: list[FileSum] = []
 
     def add(self, record: FileRecord) -> None:
         """The next file of the walk."""
         sha256 = record.sha256 or self._earlier.find(record.path) or self._hash(record.path)
-        for line in write_sums([FileSum(path=record.path, sha256=sha256)]):
-            if part := self._compressor.compress(line):
-                self._parts.append(part)
+        self._waiting.append(FileSum(path=record.path, sha256=sha256))
+        if len(self._waiting) >= _BATCH:
+            self._write()
 
     def finish(self) -> bytes:
         """The whole listing, zstd-compressed; nothing may be added afterwards."""
+        self._write()
         return b"".join([*self._parts, self._compressor.flush()])
+
+    def _write(self) -> None:
+        self._parts.append(self._compressor.compress(b"".join(write_sums(self._waiting))))
+        self._waiting.clear()
 
     def _hash(self, path: RawPath) -> bytes:
         digest = hashlib.sha256()
