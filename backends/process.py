@@ -123,7 +123,7 @@ class Running:
             stop: Once set, reading and waiting raise ProcessStopped.
             pass_fds: Open files that the whole group inherits, such as a lock.
             max_file_bytes: No file the group writes grows beyond; a writer that tries is killed
-                by SIGXFSZ.
+                by SIGXFSZ, or told EFBIG. Holds from an instant after the start.
             stderr_limit: How many bytes of standard error are kept of its beginning, and as
                 many of its end.
             watch: Called with the group's id several times a second while its output is read or
@@ -322,9 +322,10 @@ def _start(
             start_new_session=True,
             pass_fds=pass_fds,
         )
-    except FileNotFoundError as error:
-        raise ProgramMissing(f"{argv[0]} is not installed here") from error
     except OSError as error:
+        # A folder on PATH that may not be searched turns "not found" into "not permitted".
+        if "/" not in argv[0] and shutil.which(argv[0]) is None:
+            raise ProgramMissing(f"{argv[0]} is not installed here") from error
         raise LocalPathUnusable(f"{argv[0]} cannot be started: {error.strerror}") from error
     finally:
         if content:

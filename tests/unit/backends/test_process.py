@@ -202,8 +202,10 @@ def test_no_other_open_file_is_inherited(tmp_path: Path) -> None:
 
 
 def test_no_file_grows_beyond_its_limit(tmp_path: Path) -> None:
-    place = tmp_path / "big"
-    with Running(("dd", "if=/dev/zero", f"of={place}", "bs=1000"), max_file_bytes=5000) as running:
+    place, begin = tmp_path / "big", tmp_path / "begin"
+    script = f"until [ -e {begin} ]; do sleep 0.05; done; exec dd if=/dev/zero of={place} bs=1000"
+    with Running(shell(script), max_file_bytes=5000) as running:
+        begin.touch()
         exit_code = running.wait()
 
     assert exit_code == -signal.SIGXFSZ
