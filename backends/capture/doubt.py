@@ -12,7 +12,7 @@ import stat as file_type
 from collections.abc import Callable, Collection, Iterable
 
 from backends.errors import LocalPathUnusable
-from backends.repository.tree import Node
+from backends.repository.tree import Node, NodeType
 from backends.types import Arrival, BlobId
 
 _DAY_NS = 86_400 * 10**9
@@ -84,7 +84,7 @@ def _is_untouched(stat: os.stat_result, known: Node) -> bool:
         stat.st_ctime_ns == known.ctime_ns
         and stat.st_mtime_ns == known.mtime_ns
         and stat.st_ino == known.inode
-        and stat.st_size == known.size
+        and (known.type is not NodeType.FILE or stat.st_size == known.size)
     )
 
 

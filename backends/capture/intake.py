@@ -13,6 +13,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -49,6 +50,7 @@ class Intake:
         self._holding = threading.Lock()
         self._late: list[Arrival] = []
         self._failure: BaseException | None = None
+        self._feeder: threading.Thread | None = None
         self._threads = [
             threading.Thread(target=self._work, name=f"intake-{number}", daemon=True)
             for number in range(workers)
@@ -89,11 +91,24 @@ class Intake:
         if before is not None:
             self._queue.put(before[0])
 
-    def take_settled(self, arrival: Arrival) -> None:
-        """Accept an arrival of an earlier pull, whose file is in place for certain."""
-        self._count(arrival)
-        if not arrival.linked_to:
-            self._queue.put(arrival)
+    def take_settled(self, arrivals: Iterable[Arrival]) -> None:
+        """Accept arrivals of an earlier pull beside the present one; called once at most.
+
+        Their files are in place, unless the present pull replaces or removes them.
+        """
+        self._feeder = threading.Thread(
+            target=self._feed, args=(arrivals,), name="intake-journal", daemon=True
+        )
+        self._feeder.start()
+
+    def _feed(self, arrivals: Iterable[Arrival]) -> None:
+        try:
+            for arrival in arrivals:
+                self._count(arrival)
+                if not arrival.linked_to:
+                    self._queue.put(arrival)
+        except BaseException as failure:  # noqa: BLE001 - handed to the thread that asks next
+            self._failure = self._failure or failure
 
     def _count(self, arrival: Arrival) -> None:
         if self._failure is not None:
@@ -101,6 +116,8 @@ class Intake:
         self._progress.count_arrival(arrival.size)
 
     def _end_workers(self) -> None:
+        if self._feeder is not None:
+            self._feeder.join()
         with self._holding:
             held, self._held = self._held, None
         if held is not None:

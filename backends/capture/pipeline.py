@@ -133,8 +133,7 @@ class Capture:
             progress=self._progress,
             workers=self._workers,
         ) as intake:
-            for arrival in self._staging.interrupted_arrivals():
-                intake.take_settled(arrival)
+            intake.take_settled(self._staging.interrupted_arrivals())
             return pull.pull(spec, intake.take)
 
     def _walk(self, spec: PullSpec, parent: BlobId | None) -> tuple[BlobId, ImageWalk]:

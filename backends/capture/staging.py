@@ -12,11 +12,13 @@ the journal still has the checksums that the source computed of them.
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
 from backends.capture.fake_super import ensure_xattrs
 from backends.errors import LocalDiskFull, LocalPathUnusable
+from backends.process import LINE_LIMIT
 from backends.rsync.output import parse_line
 from backends.types import Arrival
 
@@ -31,6 +33,7 @@ class Staging:
         self.root = root
         self.image = root / "image"
         self._journal = root / "arrivals.log"
+        self._interrupted_size: int | None = None
 
     def prepare(self) -> None:
         """Create the folders, readable by this user alone.
@@ -44,6 +47,7 @@ class Staging:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             ensure_xattrs(str(self.image))
             free = shutil.disk_usage(self.image).free
+            self._interrupted_size = _size_of_whole_lines(self._journal)
         except OSError as error:
             raise LocalPathUnusable(
                 f"Cannot use the staging folder {self.root}: {error.strerror}.",
@@ -54,23 +58,36 @@ class Staging:
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether the last run broke off, so that the journal is still there."""
-        return self._journal.exists()
+        """Whether the last run broke off after something had arrived; known once prepared."""
+        return self._interrupted_size is not None
 
     def interrupted_arrivals(self) -> Iterator[Arrival]:
-        """What a run that broke off had received; empty after an orderly one."""
-        try:
-            with self._journal.open("rb") as lines:
-                for line in lines:
-                    # The last line may be half written; it then names nothing complete.
-                    if line.endswith(b"\n") and isinstance(event := parse_line(line), Arrival):
-                        yield event
-        except FileNotFoundError:
-            return
+        """What a run that broke off had received; empty after an orderly one.
 
-    def open_journal(self) -> FileIO:
-        """Append to the journal, each write at once on its way to disk; the caller closes it."""
-        return open(self._journal, "ab", buffering=0, opener=_private)
+        What the present run appends meanwhile is not among it.
+        """
+        rest = self._interrupted_size
+        if rest is None:
+            return
+        with self._journal.open("rb") as lines:
+            while line := lines.readline(rest):
+                rest -= len(line)
+                if isinstance(event := parse_line(line), Arrival):
+                    yield event
+
+    @contextmanager
+    def open_journal(self) -> Iterator[FileIO]:
+        """Append to the journal, each write at once on its way to disk.
+
+        One that is still empty afterwards is removed: nothing broke off then.
+        """
+        with open(self._journal, "ab", buffering=0, opener=_private) as journal:
+            journal.truncate(self._interrupted_size or 0)
+            try:
+                yield journal
+            finally:
+                if journal.tell() == 0:
+                    self.forget_journal()
 
     def forget_journal(self) -> None:
         """The manifest is written: what arrived no longer needs remembering."""
@@ -79,3 +96,14 @@ class Staging:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _size_of_whole_lines(journal: Path) -> int | None:
+    """Bytes up to the last line break: half a line would name another file. None: no journal."""
+    try:
+        with journal.open("rb") as lines:
+            size = lines.seek(0, os.SEEK_END)
+            start = lines.seek(max(0, size - LINE_LIMIT))
+            return start + lines.read().rfind(b"\n") + 1
+    except FileNotFoundError:
+        return None
