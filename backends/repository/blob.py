@@ -1,12 +1,14 @@
 """One blob: compressed, sealed, and proven to decode before anything else sees it."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final
 
 from backends.errors import MemoryFault, RepositoryDamaged
 from backends.repository.crypto import OVERHEAD, Buffer, MasterKey
-from backends.repository.zstd import Compressor, decompress
+from backends.repository.zstd import Compressor, decompress, decompress_many
 from backends.types import BlobId
 
 #: Plain bytes of one blob that we are willing to hold; restic's trees of a million files fit.
@@ -48,13 +50,30 @@ def seal_blob(
         MemoryFault: the sealed blob does not decode to bytes with this id.
     """
     name = identify(data) if blob_id is None else blob_id
-    frame = None if compressor is None else compressor.compress(data)
-    if frame is None or len(frame) >= len(data):
-        blob = SealedBlob(id=name, sealed=master.seal(data), uncompressed_length=None)
-    else:
-        blob = SealedBlob(id=name, sealed=master.seal(frame), uncompressed_length=len(data))
+    blob = _seal(master, name, data, None if compressor is None else compressor.compress(data))
     _prove(master, blob)
     return blob
+
+
+def seal_blobs(
+    master: MasterKey, blobs: list[tuple[BlobId, bytes]], compressor: Compressor | None
+) -> list[SealedBlob]:
+    """Likewise for many small blobs at a time, each with its id.
+
+    Raises:
+        MemoryFault: one of them does not decode to bytes with its id.
+    """
+    frames: Iterable[bytes | None] = repeat(None)
+    if compressor is not None:
+        frames = compressor.compress_many([data for _, data in blobs])
+    sealed = [
+        _seal(master, name, data, frame) for (name, data), frame in zip(blobs, frames, strict=False)
+    ]
+    if not _are_sound(master, sealed):
+        for blob in sealed:
+            _prove(master, blob)
+        raise MemoryFault("Blobs did not decode to what was packed, but did when tried again.")
+    return sealed
 
 
 def open_blob(
@@ -85,6 +104,36 @@ def _unfold(frame: bytes, length: int) -> bytes:
     if len(plain) != length:
         raise RepositoryDamaged(f"A blob has {len(plain)} bytes instead of {length}.")
     return plain
+
+
+def _seal(master: MasterKey, name: BlobId, data: Buffer, frame: bytes | None) -> SealedBlob:
+    if frame is None or len(frame) >= len(data):
+        return SealedBlob(id=name, sealed=master.seal(data), uncompressed_length=None)
+    return SealedBlob(id=name, sealed=master.seal(frame), uncompressed_length=len(data))
+
+
+def _are_sound(master: MasterKey, blobs: list[SealedBlob]) -> bool:
+    try:
+        contents = _open_many(master, blobs)
+    except RepositoryDamaged:
+        return False
+    return all(
+        hashlib.sha256(content).digest() == blob.id
+        for content, blob in zip(contents, blobs, strict=True)
+    )
+
+
+def _open_many(master: MasterKey, blobs: list[SealedBlob]) -> list[bytes]:
+    contents = [master.open(blob.sealed) for blob in blobs]
+    folded = [
+        (place, blob.uncompressed_length)
+        for place, blob in enumerate(blobs)
+        if blob.uncompressed_length is not None
+    ]
+    frames, lengths = [contents[place] for place, _ in folded], [length for _, length in folded]
+    for (place, _), plain in zip(folded, decompress_many(frames, lengths), strict=True):
+        contents[place] = plain
+    return contents
 
 
 def _prove(master: MasterKey, blob: SealedBlob) -> None:

@@ -39,22 +39,20 @@ class Claims:
 
 
 class Gate:
-    """Lets savers through side by side, or one flush alone."""
+    """Lets savers through side by side, each as a `with` block, or one flush alone."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.Lock())
         self._inside = 0
         self._shut = False
 
-    def enter(self) -> None:
-        """Go in; waits while it is shut."""
+    def __enter__(self) -> None:
         with self._changed:
             while self._shut:
                 self._changed.wait()
             self._inside += 1
 
-    def leave(self) -> None:
-        """Go out again."""
+    def __exit__(self, *_: object) -> None:
         with self._changed:
             self._inside -= 1
             if self._shut and not self._inside:

@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Final
 
 from backends.errors import ObjectCorrupt
+from backends.repository.crew import Crew
 from backends.repository.failure import Failure
 from backends.repository.index import IndexedPack, save_index
 from backends.repository.pack import PackBuilder, SealedPack, pack_key
@@ -35,26 +35,15 @@ class Uploads:
         on_stored: Callable[[SealedPack, PackReceipt], None],
     ) -> None:
         self._repository = repository
-        self._failure = failure
         self._on_stored = on_stored
-        self._threads = ThreadPoolExecutor(limit, thread_name_prefix="upload")
-        self._places = threading.Semaphore(limit)
-        self._running: set[Future[None]] = set()
+        self._crew = Crew("upload", threads=limit, places=limit, failure=failure)
         self._finishing = threading.Lock()
         self._recording = threading.Lock()
         self._unindexed: list[IndexedPack] = []
 
     def submit(self, builder: PackBuilder) -> None:
         """Send a pack off; waits while `limit` others are on their way."""
-        self._places.acquire()
-        try:
-            future = self._threads.submit(self._run, builder)
-        except BaseException:
-            self._places.release()
-            self._failure.check()
-            raise
-        self._running.add(future)
-        future.add_done_callback(self._running.discard)
+        self._crew.submit(self._upload, builder)
 
     def settle(self) -> None:
         """Wait until every pack submitted so far is stored, then store an index of them.
@@ -62,26 +51,17 @@ class Uploads:
         Raises:
             BackendError: the first failure; there is then no such index.
         """
-        wait(tuple(self._running))
-        self._failure.check()
+        self._crew.settle()
         self._store_index(self._take_unindexed(at_least=1))
 
     def close(self) -> None:
-        """Wait for what is on its way and end the threads; what waits is dropped."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-
-    def _run(self, builder: PackBuilder) -> None:
-        try:
-            with self._failure.caught():
-                self._upload(builder)
-        finally:
-            self._places.release()
+        """Wait for what is on its way, and end the threads."""
+        self._crew.close()
 
     def _upload(self, builder: PackBuilder) -> None:
         # One at a time: while a pack is put together it takes its size twice.
         with self._finishing:
             pack = builder.finish(self._repository.master)
-        self._failure.check()
         info = self._repository.store.put(pack_key(pack.id), pack.content)
         receipt = _check_receipt(pack, info)
         self._on_stored(pack, receipt)

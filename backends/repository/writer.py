@@ -8,7 +8,7 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
 from types import TracebackType
@@ -18,7 +18,7 @@ import xxhash
 
 from backends.errors import RepositoryError
 from backends.repository.allocator import return_freed_packs
-from backends.repository.blob import identify, plain_length, seal_blob
+from backends.repository.blob import identify, plain_length
 from backends.repository.chunker import SMALLEST, Readable, chunks, read_most
 from backends.repository.crypto import Buffer
 from backends.repository.failure import Failure
@@ -27,6 +27,7 @@ from backends.repository.inflight import Claims, Gate
 from backends.repository.openpacks import OpenPacks
 from backends.repository.pack import SealedPack
 from backends.repository.repository import Repository
+from backends.repository.sealing import Sealing
 from backends.repository.uploads import Uploads
 from backends.repository.zstd import DEFAULT_LEVEL, Compressor, ZstdCompressor
 from backends.types import BlobId, BlobKind, PackReceipt
@@ -98,21 +99,23 @@ class RepositoryWriter:
         if not 0 < pack_target <= LARGEST_TARGET:
             raise ValueError(f"Packs of {pack_target} bytes are not possible.")
         return_freed_packs()
-        self._master = repository.master
-        self._compressor: Compressor | None = compressor or ZstdCompressor(compression_level)
-        if repository.config.version == 1:
-            self._compressor = None
+        compressor = compressor or ZstdCompressor(compression_level)
         self._index = index
         self._claims = Claims(index)
         self._gate = Gate()
         self._failure = Failure()
-        self._workers = ThreadPoolExecutor(workers, thread_name_prefix="seal")
-        #: Pieces of large files in memory.
-        self._pieces = threading.BoundedSemaphore(2 * workers)
         self._uploads = Uploads(
             repository, limit=uploads, failure=self._failure, on_stored=self._note_stored
         )
         self._packs = OpenPacks(pack_target, self._uploads.submit)
+        self._sealing = Sealing(
+            master=repository.master,
+            compressor=None if repository.config.version == 1 else compressor,
+            workers=workers,
+            failure=self._failure,
+            claims=self._claims,
+            packs=self._packs,
+        )
         self._flushing = threading.Lock()
         self._noting = threading.Lock()
         self._receipts: list[PackReceipt] = []
@@ -152,6 +155,7 @@ class RepositoryWriter:
         Raises:
             BackendError: the first failure of the writer.
         """
+        data = bytes(data)  # the caller may use a buffer again; bytes are not copied
         blob_id = identify(data)
         self._store(kind, data, blob_id)
         return blob_id
@@ -181,6 +185,7 @@ class RepositoryWriter:
         with self._flushing, self._failure.noted():
             self._failure.check()
             with self._gate.shut():
+                self._sealing.settle()
                 self._packs.drain()
             self._uploads.settle()
 
@@ -201,7 +206,7 @@ class RepositoryWriter:
         """End all threads without storing what is not on its way yet."""
         self._closed = True
         self._failure.note(RepositoryError("The writer is closed."))
-        self._workers.shutdown(wait=True)
+        self._sealing.close()
         self._uploads.close()
 
     def _save_whole(self, data: bytes) -> StoredFile:
@@ -220,7 +225,7 @@ class RepositoryWriter:
         blobs: list[BlobId] = []
         pending: deque[Future[BlobId]] = deque()
         for piece in pieces:
-            pending.append(self._hand_over(piece))
+            pending.append(self._store_piece(piece))
             sha256.update(piece)
             xxh128.update(piece)
             size += len(piece)
@@ -234,32 +239,20 @@ class RepositoryWriter:
             xxh128=xxh128.hexdigest(),
         )
 
-    def _hand_over(self, piece: bytes) -> "Future[BlobId]":
-        """Have a worker store a piece; waits while the workers have enough to do."""
-        self._pieces.acquire()
-        try:
-            self._failure.check()
-            future = self._workers.submit(self.save_blob, BlobKind.DATA, piece)
-        except BaseException:
-            self._pieces.release()
-            self._failure.check()
-            raise
-        future.add_done_callback(lambda _: self._pieces.release())
-        return future
+    def _store_piece(self, piece: bytes) -> "Future[BlobId]":
+        with self._gate:
+            return self._sealing.put_piece(piece)
 
-    def _store(self, kind: BlobKind, data: Buffer, blob_id: BlobId) -> None:
-        self._gate.enter()
-        try:
-            self._failure.check()
-            if self._claims.claim(kind, blob_id):
-                blob = seal_blob(self._master, data, self._compressor, blob_id=blob_id)
-                self._packs.add(kind, blob)
-        except BaseException as error:
-            # The claim stands, so that others think the blob stored: nobody may go on.
-            self._failure.note(error)
-            raise
-        finally:
-            self._gate.leave()
+    def _store(self, kind: BlobKind, data: bytes, blob_id: BlobId) -> None:
+        self._failure.check()
+        with self._gate:
+            try:
+                if self._claims.claim(kind, blob_id):
+                    self._sealing.put(kind, blob_id, data)
+            except BaseException as error:
+                # The claim stands, so that others think the blob stored: nobody may go on.
+                self._failure.note(error)
+                raise
 
     def _note_stored(self, pack: SealedPack, receipt: PackReceipt) -> None:
         self._index.add_pack(pack.id, pack.blobs)

@@ -1,6 +1,7 @@
 """zstd, with one context a thread and a bound on what a frame may unfold to."""
 
 import threading
+from array import array
 from typing import Final, Protocol
 
 import zstandard
@@ -17,6 +18,9 @@ class Compressor(Protocol):
 
     def compress(self, data: Buffer) -> bytes:
         """One frame, which may be longer than `data`."""
+
+    def compress_many(self, data: list[bytes]) -> list[bytes]:
+        """A frame for each; other threads run all the while."""
 
 
 class _Compressors(threading.local):
@@ -42,6 +46,14 @@ class ZstdCompressor:
         """See `Compressor`; frames carry no checksum, the blob's own is stronger."""
         return self._compressors.context.compress(data)
 
+    def compress_many(self, data: list[bytes]) -> list[bytes]:
+        """See `Compressor`."""
+        if not any(data):
+            return [self.compress(b"") for _ in data]  # the library refuses to do nothing
+        compress = self._compressors.context.multi_compress_to_buffer
+        frames = compress(data)  # type: ignore[arg-type] # declared with an invariant list
+        return [frames[number].tobytes() for number in range(len(frames))]
+
 
 def decompress(frame: Buffer, *, most: int) -> bytes:
     """The content of the one frame.
@@ -62,3 +74,22 @@ def decompress(frame: Buffer, *, most: int) -> bytes:
         )
     except zstandard.ZstdError as error:
         raise RepositoryDamaged("Compressed data does not decompress.") from error
+
+
+def decompress_many(frames: list[bytes], lengths: list[int]) -> list[bytes]:
+    """The contents of frames made here, whose lengths are known; other threads run meanwhile.
+
+    Raises:
+        RepositoryDamaged: a frame is not whole, or has another length.
+    """
+    if not frames:
+        return []  # the library divides by their number
+    sizes = array("Q", lengths).tobytes()
+    try:
+        contents = _decompressors.context.multi_decompress_to_buffer(
+            frames,  # type: ignore[arg-type] # declared with an invariant list
+            decompressed_sizes=sizes,
+        )
+    except zstandard.ZstdError as error:
+        raise RepositoryDamaged("Compressed data does not decompress.") from error
+    return [contents[number].tobytes() for number in range(len(contents))]

@@ -2,13 +2,21 @@
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.errors import MemoryFault, RepositoryDamaged
-from backends.repository.blob import LARGEST_BLOB, SealedBlob, identify, open_blob, seal_blob
+from backends.repository.blob import (
+    LARGEST_BLOB,
+    SealedBlob,
+    identify,
+    open_blob,
+    seal_blob,
+    seal_blobs,
+)
 from backends.repository.crypto import OVERHEAD, MasterKey
 from backends.repository.zstd import ZstdCompressor
 
@@ -17,8 +25,18 @@ ZSTD = ZstdCompressor()
 TEXT = b"the same words again and again " * 40
 
 
-class Corrupting:
-    """A compressor on a machine whose memory forgets a bit."""
+class Erring(ABC):
+    """A compressor that errs, for one blob and for many."""
+
+    @abstractmethod
+    def compress(self, data): ...
+
+    def compress_many(self, data):
+        return [*ZSTD.compress_many(data[:-1]), self.compress(data[-1])]
+
+
+class Corrupting(Erring):
+    """A machine whose memory forgets a bit."""
 
     def compress(self, data):
         altered = bytearray(data)
@@ -26,8 +44,8 @@ class Corrupting:
         return ZSTD.compress(altered)
 
 
-class Truncating:
-    """A compressor that loses the end of its frame."""
+class Truncating(Erring):
+    """One that loses the end of its frame."""
 
     def compress(self, data):
         return ZSTD.compress(data)[:-3]
@@ -72,6 +90,29 @@ def test_a_repository_of_version_1_gets_no_compression():
 def test_a_compressor_that_errs_is_caught_before_the_upload(compressor):
     with pytest.raises(MemoryFault):
         seal_blob(MASTER, TEXT, compressor)
+
+
+@pytest.mark.parametrize("compressor", [Corrupting(), Truncating()])
+def test_one_bad_blob_among_many_is_caught_and_named(compressor):
+    blobs = [(identify(data), data) for data in (TEXT, TEXT * 2, TEXT * 3)]
+
+    with pytest.raises(MemoryFault, match=blobs[-1][0].hex()[:8]):
+        seal_blobs(MASTER, blobs, compressor)
+
+
+@given(st.lists(st.binary(max_size=500), max_size=20), st.booleans())
+def test_many_blobs_open_to_what_was_sealed(contents, compressed):
+    blobs = [(identify(data), data) for data in contents]
+
+    sealed = seal_blobs(MASTER, blobs, ZSTD if compressed else None)
+
+    assert [blob.id for blob in sealed] == [name for name, _ in blobs]
+    assert [opened(blob) for blob in sealed] == contents
+
+
+def test_data_of_many_that_changed_after_it_was_hashed_is_caught():
+    with pytest.raises(MemoryFault):
+        seal_blobs(MASTER, [(identify(TEXT), TEXT + b"!")], None)
 
 
 def test_data_that_changed_after_it_was_hashed_is_caught():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.errors import RepositoryDamaged
-from backends.repository.zstd import ZstdCompressor, decompress
+from backends.repository.zstd import ZstdCompressor, decompress, decompress_many
 
 
 @given(st.binary(max_size=3000))
@@ -18,6 +18,26 @@ def test_a_frame_that_does_not_state_its_size_is_read():
     compressor = zstandard.ZstdCompressor(write_content_size=False)
 
     assert decompress(compressor.compress(b"x" * 1000), most=1000) == b"x" * 1000
+
+
+@given(st.lists(st.binary(max_size=300), max_size=20))
+def test_many_are_compressed_and_unfold_like_one(data):
+    frames = ZstdCompressor().compress_many(data)
+
+    assert [decompress(frame, most=300) for frame in frames] == data
+    filled = [(frame, len(plain)) for frame, plain in zip(frames, data, strict=True) if plain]
+    unfolded = decompress_many([frame for frame, _ in filled], [size for _, size in filled])
+    assert unfolded == [plain for plain in data if plain]
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_one_of_many_with_another_length_is_refused(change):
+    data = [b"one" * 50, b"two" * 50, b"three" * 50]
+    lengths = [len(plain) for plain in data]
+    lengths[1] += change
+
+    with pytest.raises(RepositoryDamaged):
+        decompress_many(ZstdCompressor().compress_many(data), lengths)
 
 
 @pytest.mark.parametrize("stated", [True, False])
