@@ -73,8 +73,9 @@ class RsyncPull:
         """See `SourcePull.pull`; `on_arrival` may take its time, rsync never waits for it.
 
         A path that was asked for and is missing or unreadable raises, after everything else has
-        arrived; what is unreadable below such a path makes the report incomplete. An incomplete
-        pull deletes nothing from staging, so files that the server has no more may still be there.
+        arrived; what is unreadable below such a path makes the report incomplete. Where the
+        server could not list a folder, rsync deletes nothing from staging, so files that the
+        server has no more may still be there.
         """
         version = self._version = self._version or require_local_rsync()
         check_target(spec.target)
