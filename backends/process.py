@@ -365,7 +365,7 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     if stream is None:
-        raise AssertionError("asked for as a pipe")  # pragma: no cover
+        raise AssertionError("asked for as a pipe")  # pragma: no cover - for the type checker
     return stream
 
 

@@ -97,7 +97,7 @@ def spec_for(server: Sshd, staging: Path, *paths: Path | str, **changes: object)
 
 def pull(spec: PullSpec, **options: object) -> tuple[list[Arrival], PullReport]:
     arrivals: list[Arrival] = []
-    report = RsyncPull(**options).pull(spec, arrivals.append)  # type: ignore[arg-type]
+    report = RsyncPull(**options).pull(spec, arrivals.append)  # type: ignore[arg-type] - by name
     return arrivals, report
 
 
@@ -121,7 +121,7 @@ def test_every_name_and_byte_arrives_with_the_sources_own_checksum(
         *(prefix + name for name in (b"a", b"a too", b"sub/b")),
     }
     for arrival in arrivals:
-        with open(os.fsencode(staging) + b"/" + arrival.path, "rb") as stream:  # noqa: PTH123
+        with open(os.fsencode(staging) + b"/" + arrival.path, "rb") as stream:  # noqa: PTH123 - raw bytes
             content = stream.read()
         with open(b"/" + arrival.path, "rb") as stream:  # noqa: PTH123 - raw bytes
             assert stream.read() == content
@@ -227,7 +227,7 @@ def test_the_journal_gives_every_arrival_back(
 
 
 def test_a_journal_on_a_full_disk_ends_the_pull(sshd: Sshd, source: Path, staging: Path) -> None:
-    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123, SIM117
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123, SIM117 - a device
         with pytest.raises(LocalDiskFull, match="No room here"):
             pull(spec_for(sshd, staging, source), journal=full.write)
 
@@ -499,7 +499,7 @@ def test_a_cut_line_loses_nothing_that_has_arrived(
         pull(dataclasses.replace(spec, bandwidth=3 << 20))
     cutter.join()
 
-    assert caught.value.retryable  # type: ignore[attr-defined]
+    assert caught.value.retryable  # type: ignore[attr-defined] - both have it
     assert not image_of(staging, source / "big").exists()
     assert image_of(staging, source / "a").exists()
 

@@ -28,7 +28,7 @@ SPEC = PullSpec(target=TARGET, paths=("/srv/www", "/etc"), staging="/stage/web-1
 SCRATCH = Scratch(incoming="/stage/in", partial="/stage/part")
 
 
-def argv(plain: bool = False, **changes: object) -> tuple[str, ...]:  # noqa: FBT001, FBT002
+def argv(plain: bool = False, **changes: object) -> tuple[str, ...]:  # noqa: FBT001, FBT002 - a test
     spec = dataclasses.replace(SPEC, **changes)
     return rsync_argv(spec, ssh=("ssh", "-x"), scratch=SCRATCH, plain=plain)
 

@@ -14,7 +14,8 @@ from tests.unit.rsync.test_command import SPEC
 
 
 def tally(stop: threading.Event | None = None, **limits: float) -> Tally:
-    return Tally(dataclasses.replace(SPEC, budget=PullBudget(**limits)), stop)  # type: ignore[arg-type]
+    budget = PullBudget(**limits)  # type: ignore[arg-type] - whole numbers where it wants them
+    return Tally(dataclasses.replace(SPEC, budget=budget), stop)
 
 
 def arrival(size: int, received: int = 0) -> Arrival:
