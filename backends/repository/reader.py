@@ -87,6 +87,17 @@ class BlobReader:
         """
         return open_blob(self._master, sealed, blob.uncompressed_length, blob.id)
 
+    def locate(self, blob_id: BlobId, kind: BlobKind) -> BlobLocation:
+        """A place of a blob.
+
+        Raises:
+            RepositoryDamaged: no index lists it.
+        """
+        places = self.index.lookup(kind, blob_id)
+        if not places:
+            raise RepositoryDamaged(f"{_name(kind, blob_id)} is in no index.")
+        return places[0]
+
     def size(self, blob_id: BlobId) -> int | None:
         """Plain bytes that a data blob has by the index, or None where it is in none."""
         places = self.index.lookup(BlobKind.DATA, blob_id)
@@ -146,13 +157,11 @@ class BlobReader:
         """
         run: list[BlobLocation] = []
         for blob_id in blob_ids:
-            places = self.index.lookup(BlobKind.DATA, blob_id)
-            if not places:
-                raise RepositoryDamaged(f"{_name(BlobKind.DATA, blob_id)} is in no index.")
-            if run and not _continues(run, places[0]):
+            place = self.locate(blob_id, BlobKind.DATA)
+            if run and not _continues(run, place):
                 yield from self._read_run(run)
                 run = []
-            run.append(places[0])
+            run.append(place)
         if run:
             yield from self._read_run(run)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from backends.errors import RepositoryError
+from backends.errors import RepositoryDamaged, RepositoryError
 from backends.repository.blob import plain_length
 from backends.repository.index import BlobLocation
 from backends.repository.pack import PackedBlob
@@ -58,6 +58,17 @@ class _Wanted:
     places: list[tuple[RestoredFile, int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Looks blobs up one by one; a list of places takes ten times the room of a list of ids."""
+
+    reader: BlobReader
+    content: tuple[BlobId, ...]
+
+    def __iter__(self) -> Iterator[BlobLocation]:
+        return (self.reader.locate(blob_id, BlobKind.DATA) for blob_id in self.content)
+
+
 class FileFiller:
     """Collects pieces of files, then fills them with a few threads.
 
@@ -106,24 +117,25 @@ class FileFiller:
         Raises:
             LocalError: the target cannot take more.
         """
-        places = [self._lookup(file, blob_id) for blob_id in file.node.content or ()]
-        found = [place for place in places if place is not None]
-        if file.node.content is None:
-            file.fault = "the snapshot has no list of its blobs"
-        file.size = sum(map(_size, found))
-        file.missing = len(found)
-        if len(places) != 1 and not file.fault:
+        try:
+            places = self._places(file.node.content)
+            file.size = sum(map(_size, places))
+        except RepositoryDamaged as error:
+            file.fault, places = str(error), ()
+        file.missing = len(file.node.content or ())
+        if file.missing != 1 and not file.fault:
             self._attempt(file, self._create)
-        if file.fault or not places:
+        if file.fault or not file.missing:
             self._complete(file)
         else:
-            yield from self._plan_pieces(file, found)
+            yield from self._plan_pieces(file, places)
 
-    def _lookup(self, file: RestoredFile, blob_id: BlobId) -> BlobLocation | None:
-        for place in self._reader.index.lookup(BlobKind.DATA, blob_id):
-            return place
-        file.fault = f"its data blob {blob_id.hex()} is in no index"
-        return None
+    def _places(self, content: tuple[BlobId, ...] | None) -> Iterable[BlobLocation]:
+        """Where a file's blobs lie; of a very large file looked up anew on every iteration."""
+        if content is None:
+            raise RepositoryDamaged("The snapshot has no list of its blobs.")
+        places = _Places(self._reader, content)
+        return places if len(content) > MOST_PIECES else list(places)
 
     def _plan_pieces(self, file: RestoredFile, places: Iterable[BlobLocation]) -> Iterator[None]:
         offset = 0

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -15,8 +15,9 @@ from backends.repository.findings import Problem, ProblemKind
 from backends.repository.index import Index, load_index_object
 from backends.repository.pack import pack_key
 from backends.repository.repository import Repository
-from backends.repository.snapshot import find_snapshot
+from backends.repository.snapshot import find_snapshot, save_snapshot
 from backends.repository.unpacked import ObjectKind, list_unpacked, load_unpacked, save_unpacked
+from backends.repository.writer import RepositoryWriter
 from backends.types import BlobId, BlobKind
 from tests.parts.restic_repositories import ResticRepository
 
@@ -358,6 +359,64 @@ def no_snapshot_left(broken):
     broken.path(ObjectKind.SNAPSHOT.key(broken.snapshot.id)).unlink()
 
 
+def save_tree_of(broken: Broken, **facts: object) -> BlobId:
+    """A snapshot of a tree with one entry that encode_tree would not write."""
+    row = {"name": "x", "type": "file", "mtime": "2026-01-01T00:00:00Z", "content": []}
+    row |= {"atime": row["mtime"], "ctime": row["mtime"], "uid": 0, "gid": 0} | facts
+    with RepositoryWriter(broken.repository, broken.repository.load_index()) as writer:
+        tree = writer.save_blob(BlobKind.TREE, orjson.dumps({"nodes": [row]}) + b"\n")
+    save_snapshot(broken.repository, replace(broken.snapshot, tree=tree))
+    return tree
+
+
+@damage
+def entry_without_a_name(broken):
+    return f"tree blob {save_tree_of(broken, name='').hex()}"
+
+
+@damage
+def entry_of_an_unknown_type(broken):
+    return f"tree blob {save_tree_of(broken, type='door').hex()}"
+
+
+@damage
+def file_without_a_list_of_blobs(broken):
+    return f"tree blob {save_tree_of(broken, content=None).hex()}"
+
+
+@damage
+def file_with_a_blob_without_id(broken):
+    return f"tree blob {save_tree_of(broken, content=['00' * 32]).hex()}"
+
+
+@damage
+def folder_without_a_tree(broken):
+    return f"tree blob {save_tree_of(broken, type='dir', content=None).hex()}"
+
+
+@damage
+def folder_with_a_null_tree(broken):
+    tree = save_tree_of(broken, type="dir", content=None, subtree="00" * 32)
+    return f"tree blob {tree.hex()}"
+
+
+@damage
+def entry_with_a_malformed_time(broken):
+    return save_tree_of(broken, mtime="yesterday").hex()
+
+
+@damage
+def entry_whose_name_has_a_slash(broken):
+    save_tree_of(broken, name="../x")
+
+
+@damage
+def pipe_socket_and_device(broken):
+    save_tree_of(broken, type="fifo", content=None)
+    save_tree_of(broken, type="socket", content=None)
+    save_tree_of(broken, type="chardev", content=None, device=259)
+
+
 @pytest.mark.parametrize("name", damages)
 def test_our_verdict_is_restic_s_and_names_what_is_damaged(sound, tmp_path, name):
     """With and without reading the data."""
@@ -411,6 +470,7 @@ def test_the_file_that_a_damaged_blob_costs_is_named(sound, tmp_path):
     [
         ("duplicate packs in two indexes", ProblemKind.PACK_INDEXED_TWICE),
         ("unused pack absent from the index", ProblemKind.PACK_NOT_INDEXED),
+        ("entry whose name has a slash", ProblemKind.NAME_UNSAFE),
     ],
 )
 def test_what_is_odd_but_no_damage_is_a_hint(sound, tmp_path, name, hint):

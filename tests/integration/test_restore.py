@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from backends.errors import LocalDiskFull, LocalPathUnusable, RepositoryDamaged, TargetNotEmpty
+from backends.repository import restored_files, restored_tree
+from backends.repository.index import Index
 from backends.repository.pack import pack_key
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
@@ -363,6 +365,56 @@ def test_files_without_content_or_with_unknown_blobs_fail(source, target):
 
     assert [failure.path for failure in report.failures] == [b"none", b"unknown"]
     assert [path.name for path in target.iterdir()] == ["empty"]
+
+
+@pytest.mark.parametrize("claim", [1, 98, 100, 700_000_000])
+def test_a_blob_that_unfolds_to_another_size_than_the_index_says_is_refused(source, target, claim):
+    file = source.file(b"file", bytes(99))
+    tree = source.tree(file)
+    source.writer.close()
+    honest, lying = source.repository.load_index(), Index()
+    for pack in honest.packs():
+        blobs = [
+            replace(blob, uncompressed_length=claim) if blob.kind is BlobKind.DATA else blob
+            for blob in pack.blobs
+        ]
+        lying.add_pack(pack.pack, blobs)
+
+    report = restore_tree(BlobReader(source.repository, lying), tree, target)
+
+    assert list(target.iterdir()) == []
+    (failure,) = report.failures
+    assert file.content[0].hex() in failure.reason
+
+
+def test_more_pieces_than_are_planned_at_once_find_their_places(source, target, monkeypatch):
+    monkeypatch.setattr(restored_files, "MOST_PIECES", 7)
+    pieces = [b"%d " % number * 100 for number in range(50)]
+    tree = source.tree(
+        source.file(b"large", *pieces), *[source.file(b"%d" % n, b"x") for n in range(9)]
+    )
+
+    report = restore(source, tree, target)
+
+    assert report.complete
+    assert (target / "large").read_bytes() == b"".join(pieces)
+
+
+def test_folders_are_completed_however_few_entries_are_remembered(
+    new_restic_repository, nasty_tree, target, monkeypatch
+):
+    monkeypatch.setattr(restored_tree, "_MOST_ENTRIES", 3)
+    repository = new_restic_repository("version 2")
+    repository.run("backup", str(nasty_tree / "modes"), str(nasty_tree / "hard-links"))
+    tree = find_snapshot(repository.open(), "latest").tree
+
+    restore_tree(repository.reader(), tree, target, durable=False)
+
+    restored = target / nasty_tree.relative_to("/")
+    assert compare_trees(nasty_tree / "modes", restored / "modes") == []
+    unrecorded = {b"fifo", b"other/same fifo"}
+    links = compare_trees(nasty_tree / "hard-links", restored / "hard-links", skip=unrecorded)
+    assert links == []
 
 
 def test_progress_grows_to_what_the_report_says(source, target):
