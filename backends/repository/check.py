@@ -1,7 +1,6 @@
 """Checks a whole repository and names what is damaged; agrees with stock `restic check`."""
 
 import enum
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from backends.repository.reader import UNREADABLE, BlobReader
 from backends.repository.snapshot import Snapshot, load_snapshot, snapshot_ids
 from backends.repository.unpacked import ObjectKind, OpenRepository, list_unpacked
 
-_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _FETCHES: Final = 4
 
 
@@ -119,7 +117,7 @@ class _Check:
             return error
 
     def _load_index(self) -> PackState:
-        names = [n for n in list_unpacked(self._repository, ObjectKind.INDEX) if _ID.fullmatch(n)]
+        names = list_unpacked(self._repository, ObjectKind.INDEX)
         outcomes = map_in_threads(self._load_index_object, names, threads=_FETCHES)
         state, twice = PackState(), Counter[bytes]()
         for done, (name, outcome) in enumerate(zip(names, outcomes, strict=True), 1):

@@ -27,7 +27,13 @@ from backends.repository.lockfile import (
     is_stale,
     process_exists,
 )
-from backends.repository.unpacked import ObjectKind, OpenRepository, load_unpacked, save_unpacked
+from backends.repository.unpacked import (
+    ObjectKind,
+    OpenRepository,
+    list_objects,
+    load_unpacked,
+    save_unpacked,
+)
 
 Clock = Callable[[], datetime]
 
@@ -217,8 +223,8 @@ def _keep_fresh(held: HeldLock, timing: LockTiming, stop: threading.Event) -> No
 
 def _lock_ids(repository: OpenRepository) -> list[str]:
     # Stores without atomic uploads leave empty objects behind; restic passes them over as well.
-    infos = repository.store.list(ObjectKind.LOCK.prefix)
-    return [info.key.removeprefix(ObjectKind.LOCK.prefix) for info in infos if info.size]
+    found = list_objects(repository, ObjectKind.LOCK)
+    return [lock_id for lock_id, info in found if info.size]
 
 
 def _read(repository: OpenRepository, lock_id: str) -> Lock | None:

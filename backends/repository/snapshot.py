@@ -211,7 +211,7 @@ def load_snapshot(repository: OpenRepository, snapshot_id: str) -> Snapshot:
 
 def snapshot_ids(repository: OpenRepository) -> tuple[str, ...]:
     """Every snapshot's id, sorted; objects that are named otherwise are passed over."""
-    return tuple(filter(_ID.fullmatch, list_unpacked(repository, ObjectKind.SNAPSHOT)))
+    return list_unpacked(repository, ObjectKind.SNAPSHOT)
 
 
 def list_snapshots(

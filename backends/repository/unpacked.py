@@ -7,6 +7,8 @@ in old objects of an upgraded repository, it is the JSON itself (restic's `doc/d
 
 import enum
 import hashlib
+import re
+from collections.abc import Iterator
 from typing import Final, Protocol
 
 from backends.errors import MemoryFault, RepositoryDamaged
@@ -16,6 +18,7 @@ from backends.repository.crypto import MasterKey
 from backends.repository.zstd import ZstdCompressor, decompress
 from backends.types import ObjectInfo
 
+_ID: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _COMPRESSED: Final = b"\x02"
 _JSON: Final = (b"{", b"[")
 #: Plain bytes of one document; restic keeps an index below 8 MiB, its prune may write more.
@@ -96,9 +99,20 @@ def load_unpacked(repository: OpenRepository, kind: ObjectKind, object_id: str) 
 
 
 def list_unpacked(repository: OpenRepository, kind: ObjectKind) -> tuple[str, ...]:
-    """The ids of all objects of a kind, sorted."""
-    infos = repository.store.list(kind.prefix)
-    return tuple(info.key.removeprefix(kind.prefix) for info in infos)
+    """The ids of all objects of a kind, sorted; what is named otherwise is passed over."""
+    return tuple(object_id for object_id, _ in list_objects(repository, kind))
+
+
+def list_objects(repository: OpenRepository, kind: ObjectKind) -> Iterator[tuple[str, ObjectInfo]]:
+    """Like `list_unpacked`, with what the store says of each.
+
+    In a folder, stock restic writes an object under another name first (`ID-tmp-NUMBER`); such a
+    one is not there yet.
+    """
+    for info in repository.store.list(kind.prefix):
+        object_id = info.key.removeprefix(kind.prefix)
+        if _ID.fullmatch(object_id):
+            yield object_id, info
 
 
 def frame_document(document: bytes, version: int) -> bytes:

@@ -77,3 +77,11 @@ def test_a_document_of_another_repository_is_refused(repository):
 
     with pytest.raises(RepositoryDamaged):
         load_unpacked(repository, ObjectKind.INDEX, object_id)
+
+
+def test_an_object_that_restic_is_still_writing_is_not_listed(repository):
+    """Stock restic gives a file in a folder its final name only when it is whole."""
+    saved = save_unpacked(repository, ObjectKind.LOCK, b"{}")
+    repository.store.put(f"locks/{saved}-tmp-270399401", b"half of it")
+
+    assert list_unpacked(repository, ObjectKind.LOCK) == (saved,)
