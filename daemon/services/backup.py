@@ -3,33 +3,35 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
+from backends.errors import RepositoryLocked, RepositoryMissing, StoreRefused
 from backends.protocols import SourcePull
 from backends.repository.lock import HeldLock, hold_lock
+from backends.repository.mending import mend_index
 from backends.repository.repository import Repository
 from backends.signing import SigningKey
 from backends.types import BlobId, PullSpec, SshTarget
 from daemon.clock import Clock
 from daemon.domain.contract import Contract
 from daemon.domain.identifier import new_run_id
-from daemon.domain.run import Captured, Failure, Run, RunKind, RunState, advance
+from daemon.domain.run import Captured, Failure, Run, RunKind, RunState
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
-from daemon.errors import ClaimLost, RunIncomplete, VerificationFailed, code_for, hint_for
+from daemon.errors import ClaimLost, RunIncomplete, VerificationFailed
 from daemon.services.baseline import Baseline, survey
 from daemon.services.chain import find_head
+from daemon.services.claim import Claim, claim_run
 from daemon.services.deposit import Deposit, Tuning, deposit, save_repository_snapshot
-from daemon.services.destination import Destination, open_or_create_repository
+from daemon.services.destination import Destination, create_repository, open_repository
+from daemon.services.distrust import list_distrusted, note_distrusted
 from daemon.services.estimate import Measure, estimating
-from daemon.services.lease import LEASE, Lease, keep_lease
-from daemon.services.ownership import is_gone
+from daemon.services.lease import Lease, keep_lease
 from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
-from daemon.services.sealing import Sealed, seal, store_sums
+from daemon.services.sealing import seal, store_sums
 from daemon.services.units import Units
 
 
@@ -113,15 +115,23 @@ def back_up(
     with tools.units(read_only=True) as work:
         server = work.servers.get(name)
         contracts = work.contracts.of_server(name)
-    run = _claim(tools, server, kind)
+    run = claim_run(
+        tools.units,
+        run=new_run_id(tools.clock.now(), tools.random(3)),
+        server=server.name,
+        kind=kind,
+        store=tools.store_name(server.store),
+        owner=tools.owner,
+    )
     with keep_lease(run, tools.units, tools.clock) as lease:
         attempt = _Attempt(
             tools=tools,
             server=server,
             contracts=contracts,
             observer=observer,
-            lease=lease,
-            run=run,
+            claim=Claim(
+                run, lease, units=tools.units, clock=tools.clock, on_change=observer.entered
+            ),
             depth=depth or server.verify_depth or tools.depth,
         )
         return attempt.carry_out()
@@ -147,31 +157,25 @@ def pull_spec(server: Server, image: Path, identity: Path) -> PullSpec:
     )
 
 
-def _claim(tools: BackupTools, server: Server, kind: RunKind) -> Run:
-    with tools.units() as work:
-        run = work.runs.claim(
-            run=new_run_id(tools.clock.now(), tools.random(3)),
-            server=server.name,
-            kind=kind,
-            store=tools.store_name(server.store),
-            owner=tools.owner,
-            lease=LEASE,
-            is_gone=lambda owner: is_gone(owner, tools.owner),
-        )
-        work.commit()
-    return run
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Saved:
+    """What is in the repository and not proven yet."""
+
+    baseline: Baseline
+    done: Deposit
+    captured: Captured
+    staging: Staging
 
 
 @dataclass(kw_only=True)
 class _Attempt:
-    """One claimed run; `run` is replaced as it advances."""
+    """One claimed run, from the first look at the repository to the manifest."""
 
     tools: BackupTools
     server: Server
     contracts: tuple[Contract, ...]
     observer: BackupObserver
-    lease: Lease
-    run: Run
+    claim: Claim
     depth: Depth
 
     def carry_out(self) -> Run:
@@ -183,44 +187,104 @@ class _Attempt:
         except ClaimLost:
             raise
         except BaseException as error:
-            self.lease.check()
-            self._record_failure(error)
+            if (unrecorded := self.claim.fail(error)) is not None:
+                # Safe to go on: what happened first matters more, and the next run of this
+                # server closes this one.
+                self.observer.warned(f"The failure is not on record: {unrecorded}")
             raise
-        return self.run
+        return self.claim.run
 
     def _work(self, destination: Destination) -> None:
         """Every step under the repository's lock, which keeps others from pruning our packs."""
-        self._enter(RunState.PULLING)
+        self.claim.enter(RunState.PULLING)
         key = self.tools.signing_key()
         staging = Staging(self.tools.staging / self.server.name)
         staging.prepare()
-        repository = open_or_create_repository(destination)
-        with hold_lock(repository) as lock:
-            baseline = self._survey(repository)
-            spec = pull_spec(self.server, staging.image, self.tools.identity)
-            done = self._deposit(baseline, spec, staging)
-            self._enter(RunState.STORING)
-            lock.ensure()
-            snapshot = save_repository_snapshot(
-                baseline, done, server=self.server.name, spec=spec, run=self.run.run, at=self._now()
-            )
-            self._enter(RunState.VERIFYING, captured=done.captured(snapshot))
-            self._prove_and_seal(baseline, done, staging, key, lock)
+        repository = self._open(destination)
+        with ExitStack() as locks:
+            lock = locks.enter_context(hold_lock(repository))
+            saved = self._save(repository, staging, lock)
+            self.claim.enter(RunState.VERIFYING, captured=saved.captured)
+            lock = self._mend(saved, locks, lock)
+            proof = self._prove(saved)
+            if proof.lost:
+                saved = self._save_again(saved, proof, lock)
+                lock = self._mend(saved, locks, lock)
+                proof = self._prove(saved)
+            self._seal(saved, proof, key, lock)
         staging.forget_journal()
 
-    def _survey(self, repository: Repository) -> Baseline:
-        head = find_head(repository.store, repository.id, self.tools.units)
-        return survey(repository, head, self.observer.warned)
+    def _open(self, destination: Destination) -> Repository:
+        try:
+            return open_repository(destination)
+        except RepositoryMissing:
+            with self.tools.units(read_only=True) as work:
+                ended = (RunState.VERIFIED, RunState.PARTIAL)
+                before = work.runs.newest(self.server.name, *ended)
+            if before is not None and before.store == destination.store_name:
+                self.observer.warned(
+                    f"The repository {destination.url} of earlier runs is gone; making a new one."
+                )
+            return create_repository(destination)
 
-    def _deposit(self, baseline: Baseline, spec: PullSpec, staging: Staging) -> Deposit:
-        return deposit(
+    def _save(self, repository: Repository, staging: Staging, lock: HeldLock) -> _Saved:
+        """Data, then its index, then the repository snapshot that makes it visible."""
+        head = find_head(repository.store, repository.id, self.tools.units)
+        baseline = survey(repository, head, self.observer.warned)
+        spec = pull_spec(self.server, staging.image, self.tools.identity)
+        done = deposit(
             baseline,
             spec=spec,
             staging=staging,
-            make_pull=lambda journal: self.tools.make_pull(journal, self.lease),
+            make_pull=lambda journal: self.tools.make_pull(journal, self.claim.lease),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, spec, progress),
         )
+        if self.claim.run.state is RunState.PULLING:
+            self.claim.enter(RunState.STORING)
+        lock.ensure()
+        snapshot = save_repository_snapshot(
+            baseline,
+            done,
+            server=self.server.name,
+            spec=spec,
+            run=self.claim.run.run,
+            at=self.tools.clock.now(),
+        )
+        return _Saved(
+            baseline=baseline, done=done, captured=done.captured(snapshot), staging=staging
+        )
+
+    def _save_again(self, saved: _Saved, proof: Proof, lock: HeldLock) -> _Saved:
+        """Store what lost packs held once more: staging still has all of it."""
+        self.observer.warned(
+            f"{len(proof.lost)} packs are missing or damaged; storing their data again. "
+            f"{proof.problems[0]}"
+        )
+        repository = saved.baseline.repository
+        note_distrusted(repository.store, proof.damaged)
+        saved.staging.prepare()  # so that its journal counts as that of a run that broke off
+        again = self._save(repository, saved.staging, lock)
+        self.claim.correct(again.captured)
+        return again
+
+    def _mend(self, saved: _Saved, locks: ExitStack, lock: HeldLock) -> HeldLock:
+        """See that nobody looks for lost packs any more; needs the repository for itself."""
+        baseline = saved.baseline
+        if not baseline.state.calls_for_mending:
+            return lock
+        repository = baseline.repository
+        locks.close()
+        try:
+            with hold_lock(repository, exclusive=True):
+                mend_index(repository, list_distrusted(repository.store))
+        except (RepositoryLocked, StoreRefused) as error:
+            # Safe to go on: our own readers know better than the index, others do not.
+            self.observer.warned(
+                f"The index still names lost packs, which stock restic stumbles over: {error} "
+                "`restic repair index` removes them."
+            )
+        return locks.enter_context(hold_lock(repository))
 
     @contextmanager
     def _watch(
@@ -233,97 +297,50 @@ class _Attempt:
             stack.enter_context(self.observer.capturing(progress))
             yield
 
-    def _prove_and_seal(
-        self,
-        baseline: Baseline,
-        done: Deposit,
-        staging: Staging,
-        key: SigningKey,
-        lock: HeldLock,
-    ) -> None:
-        proof = self._prove(baseline, done, staging)
-        store = baseline.repository.store
-        sums = store_sums(store, self.run.run, done.sums)
-        lock.ensure()
-        sealed = seal(
-            store,
-            run=self.run,
-            server=self.server,
-            contracts=self.contracts,
-            baseline=baseline,
-            done=done,
-            proof=proof,
-            sums=sums,
-            key=key,
-            now=self._now(),
-            may_write=self.lease.check,
-        )
-        self._conclude(sealed, done)
-
-    def _prove(self, baseline: Baseline, done: Deposit, staging: Staging) -> Proof:
-        packs = done.report.earlier_packs | {receipt.pack for receipt in done.receipts}
+    def _prove(self, saved: _Saved) -> Proof:
+        baseline, done = saved.baseline, saved.done
         evidence = Evidence(
             repository=baseline.repository,
             index=baseline.index,
             reader=baseline.reader,
-            snapshot=self.run.snapshot or "",
+            snapshot=saved.captured.snapshot,
             tree=BlobId(done.report.tree),
-            packs=packs,
+            packs=done.report.earlier_packs | {receipt.pack for receipt in done.receipts},
             sums=lambda: done.sums,
-            scratch=staging.root,
+            scratch=saved.staging.root,
         )
-        proof = prove(evidence, self.depth, self.observer, read_unattested=True)
+        return prove(evidence, self.depth, self.observer, read_unattested=True)
+
+    def _seal(self, saved: _Saved, proof: Proof, key: SigningKey, lock: HeldLock) -> None:
         if proof.problems:
             more = len(proof.problems) - 1
             raise VerificationFailed(
                 f"What was stored does not verify: {proof.problems[0]}"
                 + (f" And {more} more." if more else "")
             )
-        return proof
-
-    def _conclude(self, sealed: Sealed, done: Deposit) -> None:
-        self.lease.check()
-        final = advance(
-            self.run,
-            RunState.VERIFIED if done.complete else RunState.PARTIAL,
-            self._now(),
-            manifest_sha256=sealed.signed.sha256,
-            error=None if done.complete else _incompleteness(done),
+        store = saved.baseline.repository.store
+        sums = store_sums(store, self.claim.run.run, saved.done.sums)
+        lock.ensure()
+        sealed = seal(
+            store,
+            run=self.claim.run,
+            server=self.server,
+            contracts=self.contracts,
+            baseline=saved.baseline,
+            done=saved.done,
+            proof=proof,
+            sums=sums,
+            key=key,
+            now=self.tools.clock.now(),
+            may_write=self.claim.lease.check,
         )
-        with self.tools.units() as work:
-            work.manifests.record(self.run, sealed.signed, sealed.document)
-            work.verifications.record(sealed.verification)
-            work.runs.save(final)
-            work.commit()
-        self._become(final)
-
-    def _enter(self, state: RunState, *, captured: Captured | None = None) -> None:
-        self.lease.check()
-        following = advance(self.run, state, self._now(), captured=captured)
-        with self.tools.units() as work:
-            work.runs.save(following)
-            work.commit()
-        self._become(following)
-
-    def _record_failure(self, error: BaseException) -> None:
-        if self.run.is_final:
-            return
-        failure = Failure(code=code_for(error), message=str(error), hint=hint_for(error))
-        failed = advance(self.run, RunState.FAILED, self._now(), error=failure)
-        with self.tools.units() as work:
-            work.runs.save(failed)
-            work.commit()
-        self._become(failed)
-
-    def _become(self, run: Run) -> None:
-        self.run = run
-        self.observer.entered(run)
-
-    def _now(self) -> datetime:
-        return self.tools.clock.now()
+        self.claim.conclude(sealed, _incompleteness(saved.done))
 
 
-def _incompleteness(done: Deposit) -> Failure:
+def _incompleteness(done: Deposit) -> Failure | None:
+    """What keeps the run from being whole; None if nothing does."""
+    if done.complete:
+        return None
     count = len(done.report.omissions)
     first = done.report.omissions[0]
     shown = first.path.decode(errors="backslashreplace")

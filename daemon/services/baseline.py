@@ -5,16 +5,15 @@ from dataclasses import dataclass
 
 from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing
 from backends.protocols import ObjectStore
-from backends.repository.check_packs import survey_packs
-from backends.repository.findings import Findings
 from backends.repository.index import Index
-from backends.repository.pack import PACKS, pack_key
+from backends.repository.mending import IndexState, adopt_packs, examine_index
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
 from backends.repository.tree import Node
 from backends.types import BlobId
 from daemon.domain.manifest_document import SignedManifest
+from daemon.services.distrust import list_distrusted
 from daemon.services.listing import EarlierSums
 
 Warn = Callable[[str], None]
@@ -26,7 +25,7 @@ class Baseline:
 
     Attributes:
         repository: Opened and locked.
-        index: Blobs in packs that are really there.
+        state: The index and the packs, as they really are.
         reader: Reads through that index.
         head: The newest manifest; the next one follows it.
         snapshot: The parent snapshot's id, or None where files cannot be taken over.
@@ -36,13 +35,18 @@ class Baseline:
     """
 
     repository: Repository
-    index: Index
+    state: IndexState
     reader: BlobReader
     head: SignedManifest | None
     snapshot: str | None
     tree: BlobId | None
     compared: bool
     sums: EarlierSums
+
+    @property
+    def index(self) -> Index:
+        """Blobs in sound packs; those that the run stores join them."""
+        return self.state.index
 
     def load_tree(self, tree: BlobId) -> list[Node]:
         """A folder of the parent; empty where it is damaged, so that its files are read afresh."""
@@ -62,13 +66,13 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
     Raises:
         StoreError, RepositoryDamaged.
     """
-    index = load_sound_index(repository, warn)
+    state = _examine(repository, warn)
     tree = _parent_tree(repository, head, warn)
     known = head is not None and tree is not None
     return Baseline(
         repository=repository,
-        index=index,
-        reader=BlobReader(repository, index),
+        state=state,
+        reader=BlobReader(repository, state.index),
         head=head,
         snapshot=head.manifest.repository.snapshot if head and known else None,
         tree=tree,
@@ -77,24 +81,16 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
     )
 
 
-def load_sound_index(repository: Repository, warn: Warn) -> Index:
-    """The index without packs that are gone or cut short; what they held is stored again.
-
-    Raises:
-        StoreError: packs could not be listed; nothing may be concluded from that.
-    """
-    index = repository.load_index()
-    sizes = {info.key: info.size for info in repository.store.list(PACKS)}
-    expected = survey_packs(index, Findings()).sizes
-    lost = {pack for pack, size in expected.items() if sizes.get(pack_key(pack)) != size}
-    if not lost:
-        return index
-    warn(f"{len(lost)} packs of earlier runs are missing or cut short; storing their data again.")
-    sound = Index()
-    for listed in index.packs():
-        if listed.pack not in lost:
-            sound.add_pack(listed.pack, listed.blobs)
-    return sound
+def _examine(repository: Repository, warn: Warn) -> IndexState:
+    """The index as far as it can be relied on; what lost packs held is stored again."""
+    distrusted = list_distrusted(repository.store)
+    state = examine_index(repository, distrusted)
+    if state.unreadable:
+        warn(f"{len(state.unreadable)} index objects are damaged; packs are listed anew.")
+    if lost := len(state.gone) + len(state.damaged):
+        warn(f"{lost} packs of earlier runs are missing or damaged; storing their data again.")
+    adopt_packs(repository, state, distrusted)
+    return state
 
 
 def _parent_tree(repository: Repository, head: SignedManifest | None, warn: Warn) -> BlobId | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from backends.errors import RepositoryMissing, StoreRefused
+from backends.errors import StoreRefused
 from backends.protocols import ObjectStore
 from backends.repository.lock import hold_lock
 from backends.repository.repository import Repository
@@ -40,12 +40,13 @@ def open_repository(destination: Destination) -> Repository:
     return Repository.open(destination.store, destination.read_password().reveal())
 
 
-def open_or_create_repository(destination: Destination) -> Repository:
-    """Open the repository; a server's first backup makes it."""
-    try:
-        return open_repository(destination)
-    except RepositoryMissing:
-        return Repository.create(destination.store, destination.read_password().reveal())
+def create_repository(destination: Destination) -> Repository:
+    """Make it, as a server's first backup does.
+
+    Raises:
+        RepositoryExists, RepositoryDamaged, StoreError, SecretError.
+    """
+    return Repository.create(destination.store, destination.read_password().reveal())
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Looks every pack of a snapshot up in its store: there, of the right size, vouched for?"""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -31,6 +31,11 @@ class PackStanding:
         """Whether the store itself vouches for exactly these bytes."""
         return self.info is not None and self.info.sha256 == self.pack
 
+    @property
+    def is_other(self) -> bool:
+        """Whether the store itself says that it has other bytes under this name."""
+        return self.info is not None and self.info.sha256 not in (None, self.pack)
+
     def problem(self, expected_size: int | None) -> str | None:
         """What is wrong with it, as a sentence; None where nothing is.
 
@@ -42,7 +47,7 @@ class PackStanding:
             return f"{name} is not in the store."
         if expected_size is not None and self.info.size != expected_size:
             return f"{name} has {self.info.size} bytes and should have {expected_size}."
-        if self.info.sha256 not in (None, self.pack):
+        if self.is_other:
             return f"{name} has another checksum, by the store's own word."
         return None
 
@@ -71,11 +76,3 @@ def look_up_packs(
 
     with ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="look-up") as pool:
         return tuple(pool.map(look_up, packs))
-
-
-def stored_problems(
-    standings: Iterable[PackStanding], sizes: Mapping[bytes, int]
-) -> tuple[str, ...]:
-    """Everything that keeps the depth `stored` from being reached; see `PackStanding.problem`."""
-    found = (standing.problem(sizes.get(standing.pack)) for standing in standings)
-    return tuple(problem for problem in found if problem is not None)

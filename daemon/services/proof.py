@@ -5,24 +5,27 @@
 `restored`  besides, everything restored to scratch and compared with listing and metadata
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from backends.repository.check_packs import read_packs, survey_packs
 from backends.repository.check_trees import TreeCheck
-from backends.repository.findings import Findings
+from backends.repository.findings import Findings, Problem, ProblemKind
 from backends.repository.index import Index
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.types import BlobId
 from daemon.domain.verification import Depth, Outcome
-from daemon.services.packs import PackStanding, look_up_packs, stored_problems
+from daemon.services.packs import PackStanding, look_up_packs
 from daemon.services.rehearsal import rehearse_restore
 
 Step = Callable[[int], None]
+
+#: What a pack that is there can be wrong by.
+_DAMAGE: Final = {ProblemKind.PACK_DAMAGED, ProblemKind.BLOB_DAMAGED}
 
 
 class ProofWatcher(Protocol):
@@ -63,11 +66,15 @@ class Proof:
         depth: How deep it went.
         problems: One sentence each.
         standings: What the store says of each pack.
+        lost: Packs that are missing or damaged.
+        damaged: Those of them that are there, and hold other bytes than they should.
     """
 
     depth: Depth
     problems: tuple[str, ...]
     standings: tuple[PackStanding, ...]
+    lost: frozenset[bytes] = frozenset()
+    damaged: frozenset[bytes] = frozenset()
 
     @property
     def outcome(self) -> Outcome:
@@ -95,21 +102,43 @@ def prove(
         standings = look_up_packs(
             evidence.repository.store, sorted(evidence.packs), lambda: step(1)
         )
-    sizes = survey_packs(evidence.index, Findings()).sizes
-    problems = stored_problems(standings, sizes)
     if read_unattested and not all(standing.attested for standing in standings):
         depth = max(depth, Depth.HASHED)
-    reached = Depth.STORED
+    reached, faults = Depth.STORED, _look_up(evidence, standings)
     for deeper, look in ((Depth.HASHED, _hash), (Depth.RESTORED, _rehearse)):
-        if problems or depth < deeper:
+        if faults or depth < deeper:
             break
         reached = deeper
         with watcher.proving(deeper, len(evidence.packs)) as step:
-            problems = tuple(look(evidence, step))
-    return Proof(depth=reached, problems=problems, standings=standings)
+            faults = tuple(look(evidence, step))
+    return Proof(
+        depth=reached,
+        problems=tuple(fault.sentence for fault in faults),
+        standings=standings,
+        lost=frozenset(fault.pack for fault in faults if fault.pack),
+        damaged=frozenset(fault.pack for fault in faults if fault.pack and fault.is_damage),
+    )
 
 
-def _hash(evidence: Evidence, step: Step) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fault:
+    """One problem; `pack` where one is to blame, `is_damage` if it is there with wrong bytes."""
+
+    sentence: str
+    pack: bytes | None = None
+    is_damage: bool = False
+
+
+def _look_up(evidence: Evidence, standings: Iterable[PackStanding]) -> tuple[_Fault, ...]:
+    sizes = survey_packs(evidence.index, Findings()).sizes
+    return tuple(
+        _Fault(sentence=problem, pack=standing.pack, is_damage=standing.is_other)
+        for standing in standings
+        if (problem := standing.problem(sizes.get(standing.pack))) is not None
+    )
+
+
+def _hash(evidence: Evidence, step: Step) -> Iterator[_Fault]:
     findings = Findings()
     state = survey_packs(evidence.index, findings)
     # Passes over the packs of other snapshots: they prove nothing about this one.
@@ -121,9 +150,22 @@ def _hash(evidence: Evidence, step: Step) -> Iterator[str]:
     TreeCheck(evidence.reader, findings).check(evidence.snapshot, evidence.tree)
     damage, _ = findings.split()
     for problem in damage:
-        yield f"{problem.object}: {problem.detail}"
+        yield _Fault(
+            sentence=f"{problem.object}: {problem.detail}",
+            pack=_pack_of(problem),
+            is_damage=problem.kind in _DAMAGE,
+        )
 
 
-def _rehearse(evidence: Evidence, step: Step) -> Iterator[str]:
-    yield from rehearse_restore(evidence.reader, evidence.tree, evidence.sums(), evidence.scratch)
+def _pack_of(problem: Problem) -> bytes | None:
+    if problem.kind in _DAMAGE or problem.kind is ProblemKind.PACK_MISSING:
+        return bytes.fromhex(problem.object.rpartition("/")[2])
+    return None
+
+
+def _rehearse(evidence: Evidence, step: Step) -> Iterator[_Fault]:
+    for sentence in rehearse_restore(
+        evidence.reader, evidence.tree, evidence.sums(), evidence.scratch
+    ):
+        yield _Fault(sentence=sentence)
     step(len(evidence.packs))

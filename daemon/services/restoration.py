@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import TargetNotEmpty
+from backends.repository.mending import recover_index
 from backends.repository.reader import BlobReader
 from backends.repository.restore import restore_tree
 from backends.repository.restore_report import RestoreProgress, RestoreReport
@@ -48,7 +49,7 @@ def restore_run(
     with closing(destination.store):
         repository = open_repository(destination)
         with hold_reading_lock(repository):
-            reader = BlobReader(repository, repository.load_index())
+            reader = BlobReader(repository, recover_index(repository))
             return restore_tree(
                 reader,
                 BlobId(bytes.fromhex(signed.manifest.repository.tree)),

@@ -2,11 +2,12 @@
 
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing
+from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing, StoreRefused
+from backends.protocols import ObjectStore
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
@@ -16,6 +17,7 @@ from daemon.domain.manifest import manifest_key
 from daemon.domain.manifest_document import SignedManifest, digest_document
 from daemon.domain.verification import Depth, Verification
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
+from daemon.services.distrust import list_distrusted, note_distrusted
 from daemon.services.overview import RunRecord
 from daemon.services.packs import PackStanding
 from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
@@ -88,6 +90,7 @@ def _examine(
         try:
             evidence = _gather(repository, signed, Path(scratch))
             proof = prove(evidence, depth, watcher)
+            _note_damage(repository.store, proof)
         except (RepositoryDamaged, SnapshotMissing) as error:
             return Proof(depth=Depth.STORED, problems=(str(error),), standings=())
     sizes = {pack.id: pack.size for pack in signed.manifest.packs}
@@ -128,7 +131,19 @@ def _record_problems(repository: Repository, signed: SignedManifest) -> tuple[st
         manifest.sums.key: manifest.sums.sha256,
     }
     found = (_object_problem(repository, key, digest) for key, digest in wanted.items())
-    return tuple(problem for problem in found if problem is not None)
+    distrusted = list_distrusted(repository.store)
+    noted = (
+        f"The pack {pack.id[:16]}… was read earlier and found damaged."
+        for pack in manifest.packs
+        if bytes.fromhex(pack.id) in distrusted
+    )
+    return (*(problem for problem in found if problem is not None), *noted)
+
+
+def _note_damage(store: ObjectStore, proof: Proof) -> None:
+    # Safe to pass over: with keys that only read, the next backup has to find it by itself.
+    with suppress(StoreRefused):
+        note_distrusted(store, proof.damaged)
 
 
 def _object_problem(repository: Repository, key: str, digest: str) -> str | None:

@@ -1,0 +1,25 @@
+"""Packs that were read and found damaged, noted beside them in the store.
+
+A pack is never removed for it: what else it holds may be the last copy. But nothing new relies on
+it, and the next backup stores what it held once more while the server still has it.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from backends.protocols import ObjectStore
+
+DISTRUSTED_PREFIX: Final = "lapseguard/distrusted/"
+_NAME: Final = 64
+
+
+def list_distrusted(store: ObjectStore) -> frozenset[bytes]:
+    """SHA-256 of every pack that was noted, raw. Raises StoreError."""
+    names = (info.key.removeprefix(DISTRUSTED_PREFIX) for info in store.list(DISTRUSTED_PREFIX))
+    return frozenset(bytes.fromhex(name) for name in names if len(name) == _NAME)
+
+
+def note_distrusted(store: ObjectStore, packs: Iterable[bytes]) -> None:
+    """Let every later run know. Raises StoreError."""
+    for pack in sorted(packs):
+        store.put(f"{DISTRUSTED_PREFIX}{pack.hex()}", b"damaged\n")
