@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from backends.errors import (
     BucketMissing,
+    RepositoryDamaged,
+    RepositoryLocked,
     RepositoryMissing,
     StoreFull,
     StoreMisconfigured,
@@ -102,6 +104,9 @@ def hold_lock_if_allowed(repository: Repository, warn: Warn) -> Iterator[None]:
             stack.enter_context(hold_lock(repository))
         except (StoreRefused, StoreFull) as error:
             warn(f"The repository cannot be locked ({error}): we {_NO_LOCK}.")
+        except RepositoryLocked as error:
+            hint = f"{error.hint} With --no-lock we {_NO_LOCK}."
+            raise RepositoryLocked(str(error), hint=hint) from error
         yield
 
 
@@ -115,6 +120,9 @@ def _explained(access: RepositoryAccess) -> Iterator[None]:
     except WrongPassword as error:
         hint = f"The password was read from: {access.password.origin}."
         raise WrongPassword(str(error), hint=hint) from error
+    except RepositoryDamaged as error:
+        hint = "Nothing can be read without the object `config`; put it back from another copy."
+        raise RepositoryDamaged(str(error), hint=hint) from error
     except StoreMisconfigured as error:
         hint = "Check the URL, --endpoint, --region and --ca-bundle."
         raise InvalidValue(f"The store cannot be reached as given: {error}.", hint=hint) from error

@@ -220,6 +220,8 @@ def test_a_dry_run_counts_and_makes_nothing(visitor: Visitor, source: Path, tmp_
     assert (planned["files"], planned["others"], planned["complete"]) == (4, 2, True)
     assert planned["bytes"] == len(NOISE) + 2 * 5000 + len("odd")
     assert "Nothing was done." in visitor.run(*words).out
+    part = visitor.ask(*words, "--include", str(source / "text"))
+    assert (part["files"], part["complete"]) == (1, True)
     missing = visitor.ask(*words, "--include", str(source / "none"), exit_code=3)
     assert missing["missing"] == [str(source / "none")]
     assert not (tmp_path / "out").exists()
@@ -274,6 +276,13 @@ def test_a_damaged_snapshot_does_not_hide_the_others(visitor: Visitor, tmp_path:
     assert restored["snapshot"] == old["snapshot"]
 
 
+def test_a_repository_whose_config_is_damaged_says_what_would_help(visitor: Visitor) -> None:
+    visitor.damage("config", 30)
+    error = visitor.fail("check", exit_code=1)
+    assert error["code"] == "RepositoryDamaged"
+    assert "put it back" in error["hint"]
+
+
 def test_what_cannot_be_opened_is_told_apart(visitor: Visitor, tmp_path: Path) -> None:
     opening = ("--password-file", str(visitor.password_file))
     fail = visitor.program.fail
@@ -293,7 +302,8 @@ def test_what_cannot_be_opened_is_told_apart(visitor: Visitor, tmp_path: Path) -
     assert unknown["code"] == "SnapshotMissing"
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
-    full = visitor.fail("restore", "--target", str(tmp_path / "full"), exit_code=1)
+    before_anything_else = ("repository", "restore", str(tmp_path / "nowhere"), *opening)
+    full = fail(*before_anything_else, "--target", str(tmp_path / "full"), exit_code=1)
     assert full["code"] == "TargetNotEmpty"
 
 
@@ -427,7 +437,9 @@ def test_a_store_that_is_away_is_an_answer_and_not_a_wait(visitor: Visitor) -> N
 
 def test_who_works_alone_in_a_repository_is_not_disturbed(visitor: Visitor) -> None:
     with hold_lock(visitor.files.open(), exclusive=True):
-        assert visitor.fail("check", exit_code=1)["code"] == "RepositoryLocked"
+        error = visitor.fail("check", exit_code=1)
+        assert error["code"] == "RepositoryLocked"
+        assert "--no-lock" in error["hint"]
         assert visitor.run("check", "--no-lock").exit_code == 0
     assert visitor.run("check").exit_code == 0
 
