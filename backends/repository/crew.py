@@ -35,7 +35,6 @@ class Crew:
         """
         self._places.acquire()
         try:
-            self._failure.check()
             future = self._threads.submit(self._run, work, argument)
         except BaseException:
             self._places.release()

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -165,6 +166,33 @@ def test_a_file_and_a_tree_of_the_same_bytes_are_two_blobs(repository):
     assert writer.totals.new_blobs == 2
 
 
+def test_equal_pieces_of_a_file_are_stored_once(repository):
+    with open_writer(repository) as writer:
+        stored = writer.save_file(io.BytesIO(bytes(24 << 20)))
+
+    assert len(stored.blobs) == 3
+    assert writer.totals.new_blobs == 1
+
+
+def test_a_buffer_may_be_used_again_at_once(repository):
+    buffer = bytearray(b"first")
+    with open_writer(repository) as writer:
+        blob_id = writer.save_blob(BlobKind.DATA, buffer)
+        buffer[:] = b"other"
+
+    assert load(repository, BlobKind.DATA, blob_id) == b"first"
+
+
+def test_nothing_is_compressed_in_a_repository_of_version_1(repository):
+    config = replace(repository.config, version=1)
+    with open_writer(replace(repository, config=config)) as writer:
+        writer.save_file(io.BytesIO(bytes(1000)))
+        writer.save_file(io.BytesIO(bytes(9 << 20)))
+
+    blobs = [blob for pack in repository.load_index().packs() for blob in pack.blobs]
+    assert [blob.uncompressed_length for blob in blobs] == [None] * 3
+
+
 def test_threads_that_save_the_same_blobs_store_each_once(repository):
     contents = [os.urandom(2000) for _ in range(50)] * 8
 
@@ -308,6 +336,61 @@ def test_a_flush_waits_for_a_blob_that_another_thread_is_still_sealing(repositor
         assert not early
         assert load(repository, BlobKind.DATA, blob_id) == bytes(8 << 20)
         first.join(30)
+
+
+class Slow(Index):
+    """An index whose first answer takes as long as the test likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answer = threading.Event(), threading.Event()
+
+    def has(self, kind, blob_id):
+        if not self.asked.is_set():
+            self.asked.set()
+            assert self.answer.wait(30)
+        return super().has(kind, blob_id)
+
+
+def test_a_flush_waits_for_a_blob_that_another_thread_has_only_claimed(repository):
+    index = Slow()
+    with RepositoryWriter(repository, index) as writer:
+        first = threading.Thread(target=writer.save_blob, args=(BlobKind.DATA, b"data"))
+        first.start()
+        assert index.asked.wait(30)
+        blob_id = writer.save_blob(BlobKind.DATA, b"data")
+        flush = threading.Thread(target=writer.flush)
+        flush.start()
+        flush.join(0.2)
+        index.answer.set()
+        flush.join(30)
+
+        assert load(repository, BlobKind.DATA, blob_id) == b"data"
+        first.join(30)
+
+
+def test_a_claim_that_comes_to_nothing_stops_everything(repository):
+    """Others would think the blob stored."""
+
+    class Broken(Index):
+        def has(self, *_):
+            raise MemoryError
+
+    writer = RepositoryWriter(repository, Broken())
+    for call in (lambda: writer.save_blob(BlobKind.DATA, b"data"), writer.flush, writer.close):
+        with pytest.raises(MemoryError):
+            call()
+
+
+def test_a_few_middling_blobs_are_sealed_without_waiting_for_more(repository):
+    """Sixty-four of them at a time would take tens of megabytes."""
+    blocked = Blocked()
+    blocked.go_on.set()
+    with open_writer(repository, compressor=blocked) as writer:
+        writer.save_blob(BlobKind.DATA, os.urandom(300_000))
+        assert not blocked.begun.is_set()
+        writer.save_blob(BlobKind.DATA, os.urandom(300_000))
+        assert blocked.begun.wait(30)
 
 
 def test_what_is_stored_is_no_longer_remembered_as_under_way(repository):
