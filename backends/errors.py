@@ -72,7 +72,9 @@ class StoreRefused(StoreError):
 class BucketMissing(StoreError):
     """The bucket or base folder does not exist."""
 
-    default_hint = "Create the bucket, or correct `url` in the settings."
+    default_hint = (
+        "Create it, e.g. by `lapseguard store init --create`; or correct `url` in the settings."
+    )
 
 
 class ObjectMissing(StoreError):

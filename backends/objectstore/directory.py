@@ -37,8 +37,15 @@ class DirectoryStore:
     def __init__(self, root: Path, *, create: bool = False) -> None:
         self._root = root.absolute()
         if create:
-            with mapped(f"making {self._root}"):
+            self._make_root()
+
+    def _make_root(self) -> None:
+        with mapped(f"making {self._root}"):
+            try:
                 self._root.mkdir(mode=0o700, exist_ok=True)
+            except FileNotFoundError as error:
+                # Not made with its parents: a disk that is not mounted must not be hidden.
+                raise BucketMissing(f"the folder {self._root.parent} does not exist") from error
 
     @property
     def url(self) -> str:

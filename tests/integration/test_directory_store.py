@@ -179,9 +179,12 @@ def test_a_vanished_root_is_not_made_again(store: DirectoryStore, root: Path) ->
 
 
 def test_a_missing_parent_is_told(tmp_path: Path) -> None:
-    """`create` makes the last folder only: a typing error makes no tree."""
-    with pytest.raises(StoreError, match="making"):
+    """`create` makes the last folder only: neither a typing error nor a disk that is not mounted
+    makes a tree."""
+    with pytest.raises(BucketMissing, match="tpyo"):
         DirectoryStore(tmp_path / "tpyo" / "store", create=True)
+
+    assert not (tmp_path / "tpyo").exists()
 
 
 def test_a_name_that_is_taken_is_told(store: DirectoryStore) -> None:
