@@ -89,6 +89,8 @@ def _choose(application: Application, names: list[str], *, every: bool) -> list[
     if every and names:
         raise UsageError("Name servers or give --all, not both.")
     known = [server.name for server in application.registry.servers()]
+    if every and not known:
+        raise UsageError("No server is registered.", hint="lapseguard server add --help")
     if every:
         return known
     if not names:

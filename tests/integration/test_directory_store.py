@@ -179,8 +179,7 @@ def test_a_vanished_root_is_not_made_again(store: DirectoryStore, root: Path) ->
 
 
 def test_a_missing_parent_is_told(tmp_path: Path) -> None:
-    """`create` makes the last folder only: neither a typing error nor a disk that is not mounted
-    makes a tree."""
+    """`create` makes the last folder only: no tree for a slip, none below an absent disk."""
     with pytest.raises(BucketMissing, match="tpyo"):
         DirectoryStore(tmp_path / "tpyo" / "store", create=True)
 
