@@ -64,11 +64,11 @@ class Broken:
             path.chmod(0o600)
         return path
 
-    def used_pack(self, kind: BlobKind) -> bytes:
+    def used_pack(self, kind: BlobKind, blob: BlobId | None = None) -> bytes:
         """A pack with blobs that the snapshot needs."""
         if kind is TREE:
             return self.index.lookup(TREE, self.snapshot.tree)[0].pack
-        return self.index.lookup(DATA, self.used_blob())[0].pack
+        return self.index.lookup(DATA, blob or self.used_blob())[0].pack
 
     def used_blob(self) -> BlobId:
         reader = self.files.reader()
@@ -441,6 +441,18 @@ def test_our_verdict_is_restic_s_and_names_what_is_damaged(sound, tmp_path, name
 def named(problems: tuple[Problem, ...]) -> set[str]:
     objects = {problem.object for problem in problems}
     return objects | {problem.blob.hex() for problem in problems if problem.blob is not None}
+
+
+def test_a_header_that_says_something_else_than_the_index_is_named(sound, tmp_path):
+    broken = Broken(sound.copy(tmp_path / "broken"))
+    blob = broken.used_blob()
+    damages["blob absent from the index"](broken)
+
+    report = check_repository(broken.repository, read_data=True)
+
+    (problem,) = (p for p in report.problems if p.kind is ProblemKind.PACK_DAMAGED)
+    assert problem.object == pack_key(broken.used_pack(DATA, blob))
+    assert blob.hex() in problem.detail
 
 
 def test_the_files_that_a_lost_pack_costs_are_named(sound, tmp_path):

@@ -9,7 +9,7 @@ from backends.errors import RepositoryDamaged, StoreUnreachable
 from backends.objectstore.memory import MemoryStore
 from backends.objectstore.metered import MeteredStore, Operation
 from backends.repository.index import Index
-from backends.repository.pack import pack_key
+from backends.repository.pack import PACKS, pack_key
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.tree import Node, NodeType, encode_tree
@@ -76,6 +76,18 @@ def test_trees_are_read_right_even_where_hardly_any_fit_into_memory(metered):
     again = list(cramped.walk(root))
 
     assert once == again == list(roomy.walk(root))
+
+
+def test_a_pack_that_had_to_be_dropped_is_not_fetched_whole_again(metered):
+    root = store_folders(metered, 40)
+    cramped = BlobReader(metered, metered.load_index(), tree_cache=1)
+    list(cramped.walk(root))
+    before = metered.store.usage_of(Operation.GET).received
+
+    list(cramped.walk(root))
+
+    packs = sum(info.size for info in metered.store.list(PACKS))
+    assert metered.store.usage_of(Operation.GET).received - before <= packs
 
 
 def test_a_walk_names_folders_before_what_is_in_them(repository):
