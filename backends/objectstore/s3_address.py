@@ -83,7 +83,7 @@ class S3Limits:
         attempts: Tries for each request, a second or so apart.
     """
 
-    workers: int = 4
+    workers: int = 12
     connect_timeout: float = 10
     read_timeout: float = 60
     attempts: int = 4

@@ -253,12 +253,12 @@ def _own_lock(exclusive: bool, now: datetime) -> Lock:  # noqa: FBT001 - named b
 
 @contextmanager
 def _deaf_to_hangup() -> Iterator[None]:
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:
+    """Ignore SIGHUP, even where the program has a handler of its own: here it asks, not orders."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL if before is None else before)

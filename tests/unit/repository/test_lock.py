@@ -316,14 +316,17 @@ def test_a_refresh_that_fails_is_told_and_leaves_the_old_lock(clock):
         assert list_unpacked(repository, ObjectKind.LOCK) == (held.id,)
 
 
-def test_a_hangup_signal_is_survived_while_a_lock_is_held(repository):
-    """Stock restic sends one to see whether the lock's process lives."""
-    before = signal.getsignal(signal.SIGHUP)
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.default_int_handler])
+def test_a_hangup_signal_is_survived_while_a_lock_is_held(repository, handler):
+    """Stock restic sends one to see whether the lock's process lives; ours has a handler."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        with hold_lock(repository, timing=QUICK):
+            os.kill(os.getpid(), signal.SIGHUP)
 
-    with hold_lock(repository, timing=QUICK):
-        os.kill(os.getpid(), signal.SIGHUP)
-
-    assert signal.getsignal(signal.SIGHUP) is before
+        assert signal.getsignal(signal.SIGHUP) is handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_lock_can_be_held_outside_the_main_thread(repository):
