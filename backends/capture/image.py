@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from backends.capture.fake_super import SourceAttributes, read_attributes
-from backends.capture.ledger import Ledger
+from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.packing import Packing
 from backends.capture.selection import Selection
 from backends.errors import LocalPathUnusable
@@ -113,6 +113,7 @@ class ImageWalk:
         packing: Packing,
         load_tree: Callable[[BlobId], list[Node]],
         on_file: Callable[[FileRecord], None],
+        sha256_before: Callable[[bytes], bytes | None],
     ) -> None:
         self._image = image
         self._writer = writer
@@ -121,6 +122,7 @@ class ImageWalk:
         self._packing = packing
         self._load_tree = load_tree
         self._on_file = on_file
+        self._sha256_before = sha256_before
         self.totals = ImageTotals()
         #: Packs that were there before and hold something of this image.
         self.packs: set[bytes] = set()
@@ -279,15 +281,21 @@ class ImageWalk:
                 f"The staged file {os.fsdecode(entry.place)!r} was removed while it was read.",
                 hint="Nobody but Lapseguard may write to the staging folder.",
             )
-        same = known is not None and known.content == content.blobs
+        same = not content.compared and self._is_as_before(entry.path, content, known)
         return FileRecord(
             path=entry.path,
             size=content.size,
             blobs=content.blobs,
             sha256=content.sha256,
             compared=content.compared,
-            unchanged=same and not content.compared,
+            unchanged=same,
         )
+
+    def _is_as_before(self, path: bytes, content: StoredContent, known: Node | None) -> bool:
+        """Whether the parent snapshot had the same content, also where its folder is damaged."""
+        if known is not None and known.content == content.blobs:
+            return True
+        return self._sha256_before(path) == content.sha256
 
     def _save(self, folder: _Folder) -> BlobId:
         parent = folder.parent

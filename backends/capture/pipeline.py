@@ -74,7 +74,18 @@ class CaptureReport:
 
 
 class Capture:
-    """One server's capture; `run` may be called once."""
+    """One server's capture; `run` may be called once.
+
+    Args:
+        staging: Prepared.
+        writer: Takes what is new.
+        index: What the writer knows to be stored.
+        load_tree: Reads a tree of the parent snapshot.
+        progress: Advanced as things go on.
+        on_file: Told each regular file in the order of the trees.
+        sha256_before: A file's digest in the parent snapshot; None where there is no parent.
+        workers: Threads that store what arrives.
+    """
 
     def __init__(
         self,
@@ -85,6 +96,7 @@ class Capture:
         load_tree: Callable[[BlobId], list[Node]],
         progress: CaptureProgress,
         on_file: Callable[[FileRecord], None],
+        sha256_before: Callable[[bytes], bytes | None] | None = None,
         workers: int = 2,
     ) -> None:
         self._staging = staging
@@ -93,6 +105,7 @@ class Capture:
         self._load_tree = load_tree
         self._progress = progress
         self._on_file = on_file
+        self._sha256_before = sha256_before
         self._workers = workers
         self._ledger = Ledger()
         self._packing = Packing(writer=writer, ledger=self._ledger, progress=progress)
@@ -120,7 +133,7 @@ class Capture:
     def _question(self, parent: BlobId | None) -> None:
         """Have rsync send again what may be in staging without anybody knowing its checksum."""
         image = os.fsencode(self._staging.image)
-        if parent is None or self._staging.is_interrupted:
+        if self._sha256_before is None or self._staging.is_interrupted:
             vouched = vouched_inodes(image, self._staging.interrupted_arrivals())
             question(image, vouched, parent, self._load_tree)
 
@@ -146,6 +159,7 @@ class Capture:
             packing=self._packing,
             load_tree=self._load_tree,
             on_file=self._record,
+            sha256_before=self._sha256_before or (lambda _: None),
         )
         return walk.store(select(spec.paths), parent), walk
 

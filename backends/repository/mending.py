@@ -5,11 +5,12 @@ restic included, and is looked for in vain even where all that it held has been 
 pack that a crash left without an index is sound and only has to be listed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import ObjectMissing, RepositoryDamaged
+from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged
+from backends.repository.blob import open_blob
 from backends.repository.check_packs import survey_packs
 from backends.repository.findings import Findings
 from backends.repository.index import (
@@ -21,8 +22,11 @@ from backends.repository.index import (
 )
 from backends.repository.pack import PACKS, PackedBlob, load_header, pack_key
 from backends.repository.parallel import map_in_threads
+from backends.repository.repository import Repository
 from backends.repository.unpacked import ObjectKind, OpenRepository, list_unpacked
 from backends.repository.uploads import INDEX_BLOBS
+from backends.repository.writer import RepositoryWriter
+from backends.types import BlobKind
 
 #: Objects fetched at the same time.
 _FETCHES: Final = 4
@@ -39,7 +43,7 @@ class IndexState:
     Attributes:
         index: Of the packs that are there, whole and not distrusted; a writer may add to it.
         gone: Packs that are listed and not in the store.
-        damaged: Packs that are listed and there, but cut short or distrusted.
+        damaged: What is listed of packs that are there, but cut short or distrusted.
         unlisted: Packs that are there and that no readable index object lists, with their sizes.
         unreadable: Ids of index objects that are damaged.
     """
@@ -52,27 +56,12 @@ class IndexState:
 
     @property
     def calls_for_mending(self) -> bool:
-        """Whether readers are misled: by a pack that is gone, or whose blobs are elsewhere too.
+        """Whether the index objects mislead their readers."""
+        return bool(self.unreadable or self.gone or self.damaged)
 
-        What a damaged pack alone has stays listed, for whoever wants to try.
-        """
-        misleading = any(
-            self.index.has(blob.kind, blob.id) for blobs in self.damaged.values() for blob in blobs
-        )
-        return bool(self.unreadable or self.gone or misleading)
-
-    def is_misleading(self, listed: IndexObject) -> bool:
-        """Whether an index object says anything that a mended index does not."""
-        return any(self.mended(pack) != pack for pack in listed.packs)
-
-    def mended(self, listed: IndexedPack) -> IndexedPack | None:
-        """What a mended index says of a pack; None where it does not name it."""
-        if listed.pack in self.gone:
-            return None
-        if listed.pack not in self.damaged:
-            return listed
-        blobs = tuple(blob for blob in listed.blobs if not self.index.has(blob.kind, blob.id))
-        return replace(listed, blobs=blobs) if blobs else None
+    def is_lost(self, pack: bytes) -> bool:
+        """Whether nothing may rely on a pack that is listed."""
+        return pack in self.gone or pack in self.damaged
 
 
 def examine_index(
@@ -145,11 +134,12 @@ def adopt_packs(
     return len(adopted)
 
 
-def mend_index(repository: OpenRepository, distrusted: frozenset[bytes] = frozenset()) -> None:
+def mend_index(repository: Repository, distrusted: frozenset[bytes] = frozenset()) -> None:
     """Replace every index object that is damaged or names lost packs.
 
-    The new ones are stored before the old ones are removed: a crash between leaves both, which
-    is what was there before. Call it under an exclusive lock.
+    Blobs that only a damaged pack has, and that are sound in it, are stored once more. New index
+    objects are there before the old ones are removed: a crash between leaves both, which is what
+    was there before. Packs stay. Call it under an exclusive lock.
 
     Raises:
         StoreRefused: index objects may not be removed here; nothing was changed.
@@ -159,14 +149,43 @@ def mend_index(repository: OpenRepository, distrusted: frozenset[bytes] = frozen
     repository.store.delete(ObjectKind.INDEX.key(_NOBODY))
     state = examine_index(repository, distrusted)
     adopt_packs(repository, state, distrusted)
-    old, packs = list(state.unreadable), list[IndexedPack]()
+    _salvage(repository, state)
+    old, kept = list(state.unreadable), list[IndexedPack]()
     for object_id, listed in _readable_objects(repository, state.unreadable):
-        if state.is_misleading(listed):
+        sound = [pack for pack in listed.packs if not state.is_lost(pack.pack)]
+        if len(sound) < len(listed.packs):
             old.append(object_id)
-            packs += (kept for pack in listed.packs if (kept := state.mended(pack)) is not None)
-    _save(repository, packs)
+            kept += sound
+    _save(repository, kept)
     for object_id in old:
         repository.store.delete(ObjectKind.INDEX.key(object_id))
+
+
+def _salvage(repository: Repository, state: IndexState) -> None:
+    """Store what only damaged packs have and still can be read, which each blob itself proves."""
+    with RepositoryWriter(repository, state.index) as writer:
+        for pack, blobs in state.damaged.items():
+            wanted = [blob for blob in blobs if not state.index.has(blob.kind, blob.id)]
+            for kind, plain in _readable_blobs(repository, pack, wanted):
+                writer.save_blob(kind, plain)
+
+
+def _readable_blobs(
+    repository: OpenRepository, pack: bytes, wanted: Collection[PackedBlob]
+) -> Iterator[tuple[BlobKind, bytes]]:
+    if not wanted:
+        return
+    try:
+        content = memoryview(repository.store.get(pack_key(pack)))
+    except (ObjectMissing, ObjectCorrupt):
+        return  # nothing of it can be read, then
+    for blob in wanted:
+        sealed = content[blob.offset : blob.offset + blob.length]
+        try:
+            plain = open_blob(repository.master, sealed, blob.uncompressed_length, blob.id)
+        except RepositoryDamaged:
+            continue  # a blob that does not prove itself is as lost as it was before
+        yield blob.kind, plain
 
 
 def _load_readable(repository: OpenRepository) -> tuple[Index, frozenset[str]]:

@@ -31,7 +31,7 @@ class Baseline:
         snapshot: The parent snapshot's id, or None where files cannot be taken over.
         tree: Its root tree.
         compared: Every file of the parent was held against the source's checksum and equal.
-        sums: The parent's listing of checksums.
+        sums: The newest manifest's listing of checksums.
     """
 
     repository: Repository
@@ -77,7 +77,7 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
         snapshot=head.manifest.repository.snapshot if head and known else None,
         tree=tree,
         compared=head is not None and head.manifest.comparison.uncompared == 0,
-        sums=EarlierSums(_parent_sums(repository.store, head) if known else None),
+        sums=EarlierSums(_parent_sums(repository.store, head) if head else None),
     )
 
 
@@ -103,10 +103,10 @@ def _parent_tree(repository: Repository, head: SignedManifest | None, warn: Warn
         return None
 
 
-def _parent_sums(store: ObjectStore, head: SignedManifest | None) -> Callable[[], bytes | None]:
+def _parent_sums(store: ObjectStore, head: SignedManifest) -> Callable[[], bytes | None]:
     def fetch() -> bytes | None:
         try:
-            return store.get(head.manifest.sums.key) if head else None
+            return store.get(head.manifest.sums.key)
         except ObjectMissing:
             return None  # the digests are then taken of the staged files
 

@@ -99,6 +99,7 @@ def deposit(
             load_tree=baseline.load_tree,
             progress=progress,
             on_file=listing.add,
+            sha256_before=baseline.sums.find if baseline.head else None,
             workers=tuning.workers,
         )
         with watch(progress), staging.open_journal() as journal:

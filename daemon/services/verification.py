@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing, StoreRefused
@@ -94,12 +94,10 @@ def _examine(
         except (RepositoryDamaged, SnapshotMissing) as error:
             return Proof(depth=Depth.STORED, problems=(str(error),), standings=())
     sizes = {pack.id: pack.size for pack in signed.manifest.packs}
-    changed = tuple(_changed(standing, sizes) for standing in proof.standings)
-    return Proof(
-        depth=proof.depth,
-        problems=proof.problems + tuple(problem for problem in changed if problem),
-        standings=proof.standings,
+    changed = (
+        _changed(standing, sizes) for standing in proof.standings if standing.pack not in proof.lost
     )
+    return replace(proof, problems=(*proof.problems, *(found for found in changed if found)))
 
 
 def _gather(repository: Repository, signed: SignedManifest, scratch: Path) -> Evidence:

@@ -108,6 +108,7 @@ class Bench:
     folder: Path
     repository: Repository
     parent: BlobId | None = None
+    sums: dict[bytes, bytes | None] = field(default_factory=dict)
 
     @property
     def source(self) -> Path:
@@ -129,7 +130,7 @@ class Bench:
         """One capture, and the names of the files that were sent for it."""
         staging, index = Staging(self.staging), self.repository.load_index()
         staging.prepare()
-        reader = BlobReader(self.repository, index)
+        reader, sums = BlobReader(self.repository, index), {}
         with RepositoryWriter(self.repository, index) as writer, staging.open_journal() as journal:
             capture = Capture(
                 staging=staging,
@@ -137,7 +138,8 @@ class Bench:
                 index=index,
                 load_tree=reader.load_tree,
                 progress=CaptureProgress(),
-                on_file=lambda _: None,
+                on_file=lambda record: sums.update({record.path: record.sha256}),
+                sha256_before=dict(self.sums).get if self.parent or self.sums else None,
                 workers=workers,
             )
             puller = FolderPull(
@@ -147,7 +149,7 @@ class Bench:
                 **pull,  # type: ignore[arg-type]  # as given by the test
             )
             report = capture.run(SPEC, puller, self.parent)
-        self.parent = report.tree
+        self.parent, self.sums = report.tree, sums
         return report, puller.sent
 
     def finish(self) -> None:
@@ -249,10 +251,35 @@ def test_what_the_parent_knows_is_not_sent_again_after_a_cut(bench: Bench) -> No
 def test_an_image_that_outlives_its_repository_is_compared_anew(bench: Bench) -> None:
     bench.capture()
     bench.finish()
-    bench.parent = None
+    bench.parent, bench.sums = None, {}
     report, sent = bench.capture()
     assert sent == ["srv/0", "srv/1", "srv/2"]
     assert report.comparison.compared == 3
+
+
+def test_a_lost_parent_is_replaced_by_its_listing(bench: Bench) -> None:
+    """`restic forget` took the snapshot, but what each file's digest was is still known."""
+    bench.capture()
+    bench.finish()
+    bench.parent = None
+    report, sent = bench.capture()
+    assert sent == []
+    assert (report.comparison.unchanged, report.comparison.uncompared) == (3, 0)
+
+
+def test_what_only_staging_vouches_for_is_not_called_compared(bench: Bench) -> None:
+    """Neither rsync's line nor the parent knows these bytes."""
+    bench.capture()
+    bench.finish()
+    os.utime(bench.image / "srv/1", ns=(5, 5))
+    os.truncate(bench.image / "srv/1", 3)
+    os.utime(bench.source / "srv/1", ns=(5, 5))
+    os.truncate(bench.source / "srv/1", 3)
+    os.utime(bench.source / "srv/1", ns=(5, 5))
+    os.utime(bench.image / "srv/1", ns=(5, 5))
+    report, sent = bench.capture()
+    assert sent == []
+    assert (report.comparison.unchanged, report.comparison.uncompared) == (2, 1)
 
 
 def test_an_orderly_end_leaves_nothing_in_doubt(bench: Bench) -> None:

@@ -191,20 +191,26 @@ Install = Callable[..., Installation]
 def install(
     tmp_path_factory: pytest.TempPathFactory, program_spawner: Spawner, sshd: Sshd
 ) -> Install:
-    """Makes installations, each in a new folder; `place` is a folder unless it is given."""
+    """Makes installations, each in a new folder, with a store and a state folder beside it.
+
+    `place` and `state` put these elsewhere; `host` is where the server's sshd listens.
+    """
 
     def make(
         place: Place | None = None,
         *,
         host: Sshd = sshd,
-        name: str = SERVER,
+        state: Path | None = None,
         options: tuple[str, ...] = (),
     ) -> Installation:
         folder = tmp_path_factory.mktemp("installation")
         program = Program(folder=folder, spawner=program_spawner)
+        if state is not None:
+            program.state.symlink_to(state)
         chosen = place or FolderPlace(root=folder / "backups")
-        program.do("init", "--state-dir", str(program.state), *chosen.options(folder), *options)
-        return Installation(program=program, place=chosen, host=host, name=name)
+        where = str(state or program.state)
+        program.do("init", "--state-dir", where, *chosen.options(folder), *options)
+        return Installation(program=program, place=chosen, host=host)
 
     return make
 
