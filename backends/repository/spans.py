@@ -8,8 +8,9 @@ from backends.repository.pack import PackedBlob
 
 #: Fetching this much too much costs less than one more request to an object store.
 GAP: Final = 256 << 10
-#: A span takes no more blobs once it has this many bytes; one blob alone may be larger.
-MOST: Final = 16 << 20
+#: A span gets no longer than this, so that memory stays bounded; one blob alone may be. Packs are
+#: filled beyond 16 MiB by up to a blob, and come in one request all the same.
+MOST: Final = 32 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
