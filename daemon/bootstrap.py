@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from backends.signing import SigningKey
     from backends.types import PullSpec
     from daemon.services.backup import BackupTools
-    from daemon.services.destination import Destination
+    from daemon.services.destination import Destination, Patience
     from daemon.services.verification import VerificationTools
 
 
@@ -122,6 +122,7 @@ def open_store(
     *,
     server: str | None = None,
     create: bool = False,
+    patience: "Patience | None" = None,
 ) -> ObjectStore:
     """A store of the settings, which tries again what may succeed later.
 
@@ -130,16 +131,24 @@ def open_store(
         name: The store; None for the default one.
         server: Root it at this server's repository, `<store url>/NAME`.
         create: Make the folder of a directory store, though never its parents.
+        patience: How it is waited for where it does not answer; by default in silence.
 
     Raises:
         NotFound, SettingsError: there is no such store.
         SecretError: one of its secrets cannot be read.
         StoreError: it is not usable as the settings describe it.
     """
-    from backends.objectstore.retrying import RetryingStore  # noqa: PLC0415 - only where needed
+    from backends.objectstore.retrying import (  # noqa: PLC0415 - only where needed
+        RetryingStore,
+        RetryTiming,
+    )
 
     found, settings = configuration.store(name)
-    return RetryingStore(_concrete_store(configuration, found, settings, server, create=create))
+    store = _concrete_store(configuration, found, settings, server, create=create)
+    if patience is None:
+        return RetryingStore(store)
+    timing = RetryTiming.until(patience.stop)
+    return RetryingStore(store, timing=timing, on_retry=patience.note)
 
 
 def open_plain_store(configuration: Configuration, name: str | None = None) -> ObjectStore:
@@ -213,7 +222,9 @@ def signing_key(configuration: Configuration) -> "SigningKey":
     return SigningKey.load(configuration.state_folder.signing_key)
 
 
-def destination(application: Application, store: str | None, server: str) -> "Destination":
+def destination(
+    application: Application, store: str | None, server: str, patience: "Patience | None" = None
+) -> "Destination":
     """The repository of `server` in a store, not opened yet.
 
     Raises:
@@ -225,7 +236,7 @@ def destination(application: Application, store: str | None, server: str) -> "De
     name, _ = configuration.store(store)
     return Destination(
         store_name=name,
-        store=open_store(configuration, name, server=server, create=True),
+        store=open_store(configuration, name, server=server, create=True, patience=patience),
         read_password=lambda: repository_password(configuration, name),
     )
 
@@ -245,7 +256,9 @@ def backup_tools(application: Application) -> "BackupTools":
         random=os.urandom,
         store_name=lambda store: configuration.store(store)[0],
         repository_url=lambda store, server: configuration.repository_url(server, store),
-        destination=lambda store, server: destination(application, store, server),
+        destination=lambda store, server, patience: destination(
+            application, store, server, patience
+        ),
         make_pull=lambda journal, lease: RsyncPull(journal=journal, stop=lease.stop),
         measure=lambda spec: _measure(spec, application.clock),
         signing_key=lambda: signing_key(configuration),
@@ -271,14 +284,16 @@ def _measure(spec: "PullSpec", clock: Clock) -> int | None:
     return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
-def verification_tools(application: Application) -> "VerificationTools":
+def verification_tools(
+    application: Application, patience: "Patience | None" = None
+) -> "VerificationTools":
     """What a verification works with."""
     from daemon.services.verification import VerificationTools  # noqa: PLC0415 - if used
 
     return VerificationTools(
         units=application.units,
         clock=application.clock,
-        destination=lambda store, server: destination(application, store, server),
+        destination=lambda store, server: destination(application, store, server, patience),
         scratch=application.configuration.state_folder.root,
     )
 

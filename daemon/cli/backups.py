@@ -12,6 +12,7 @@ from daemon.cli.invocation import invocation_of
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, size
 from daemon.cli.progress import Display, display_of
+from daemon.cli.stopping import stop_on_signals
 from daemon.domain.history import history_json
 from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
@@ -103,7 +104,8 @@ def _choose(application: Application, names: list[str], *, every: bool) -> list[
 def _back_up_one(application: Application, name: str, depth: Depth | None, ways: _Ways) -> _Turn:
     tools = backup_tools(application)
     try:
-        run = back_up(tools, name, ways.display, depth=depth)
+        with stop_on_signals() as stop:
+            run = back_up(tools, name, ways.display, depth=depth, stop=stop)
     except Exception as error:  # noqa: BLE001 - on record and told; the next server gets its turn
         code = report(error, ["-v"] if ways.verbose else [], subject=f"{name}: ")
         return _Turn(code=code, document=_failure_json(application, name, tools.owner, error))

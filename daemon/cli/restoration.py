@@ -10,10 +10,12 @@ from daemon.bootstrap import Application, destination
 from daemon.cli.opening import open_application
 from daemon.cli.output import Output, size
 from daemon.cli.progress import Display, display_of
+from daemon.cli.stopping import stop_on_signals
 from daemon.cli.verification import RunArgument
 from daemon.domain.manifest import Manifest
 from daemon.domain.pathtext import write_path
 from daemon.errors import ExitCode, RunIncomplete
+from daemon.services.destination import Patience
 from daemon.services.overview import RunRecord
 from daemon.services.restoration import RestoreOrder, check_target, restore_run
 
@@ -69,8 +71,9 @@ def _restore(
     application: Application, record: RunRecord, order: RestoreOrder, display: Display
 ) -> RestoreReport:
     signed = record.require_manifest()
-    place = destination(application, record.row.run.store, signed.manifest.server)
-    with display.restoring(signed.manifest.bytes) as step:
+    with stop_on_signals() as stop, display.restoring(signed.manifest.bytes) as step:
+        patience = Patience(stop=stop, warn=display.warned)
+        place = destination(application, record.row.run.store, signed.manifest.server, patience)
         return restore_run(place, signed, order, lambda now: step(now.bytes))
 
 

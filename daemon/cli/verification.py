@@ -8,8 +8,10 @@ from daemon.bootstrap import verification_tools
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant
 from daemon.cli.progress import display_of
+from daemon.cli.stopping import stop_on_signals
 from daemon.domain.verification import Depth, Outcome, Verification
 from daemon.errors import ExitCode, InvalidValue, VerificationFailed
+from daemon.services.destination import Patience
 from daemon.services.verification import verify_run
 
 app: Final = typer.Typer(name="verify")
@@ -33,10 +35,11 @@ def verify(
     if depth < Depth.STORED:
         raise InvalidValue("The shallowest depth to verify is `stored`.")
     output = Output.of(ctx, as_json=as_json)
-    with open_application(ctx) as application:
+    display = display_of(ctx, output)
+    with open_application(ctx) as application, stop_on_signals() as stop:
         record = application.overview.run_or_latest(run)
-        tools = verification_tools(application)
-        found = verify_run(tools, record, depth, display_of(ctx, output))
+        tools = verification_tools(application, Patience(stop=stop, warn=display.warned))
+        found = verify_run(tools, record, depth, display)
     if as_json:
         output.document(_verification_json(found))
         return ExitCode.DONE if found.outcome is Outcome.PASSED else ExitCode.FAILED

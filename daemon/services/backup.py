@@ -1,5 +1,6 @@
 """One backup of one server, from the claim to the manifest: DESIGN's order of a run."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,12 @@ from daemon.services.baseline import Baseline, survey
 from daemon.services.chain import find_head
 from daemon.services.claim import Claim, claim_run
 from daemon.services.deposit import Deposit, Tuning, deposit, save_repository_snapshot
-from daemon.services.destination import Destination, create_repository, open_repository
+from daemon.services.destination import (
+    Destination,
+    Patience,
+    create_repository,
+    open_repository,
+)
 from daemon.services.distrust import list_distrusted, note_distrusted
 from daemon.services.estimate import Measure, estimating
 from daemon.services.lease import Lease, keep_lease
@@ -61,7 +67,7 @@ class BackupTools:
     random: Callable[[int], bytes]
     store_name: Callable[[str | None], str]
     repository_url: Callable[[str | None, str], str]
-    destination: Callable[[str | None, str], Destination]
+    destination: Callable[[str | None, str, Patience], Destination]
     make_pull: Callable[[Callable[[bytes], object], Lease], SourcePull]
     measure: Measure
     signing_key: Callable[[], SigningKey]
@@ -96,6 +102,7 @@ def back_up(
     *,
     kind: RunKind = RunKind.MANUAL,
     depth: Depth | None = None,
+    stop: threading.Event | None = None,
 ) -> Run:
     """Back up the server `name`; returns its run, `verified` or `partial`.
 
@@ -105,6 +112,7 @@ def back_up(
         observer: Is told how it goes.
         kind: Why it is done.
         depth: How deep to verify, in place of the server's and the settings' word.
+        stop: Once set, the pull ends and no store is waited for any more.
 
     Raises:
         NotFound: no such server, or the settings have no such store.
@@ -123,7 +131,7 @@ def back_up(
         store=tools.store_name(server.store),
         owner=tools.owner,
     )
-    with keep_lease(run, tools.units, tools.clock) as lease:
+    with keep_lease(run, tools.units, tools.clock, stop) as lease:
         attempt = _Attempt(
             tools=tools,
             server=server,
@@ -181,7 +189,8 @@ class _Attempt:
     def carry_out(self) -> Run:
         """Do everything, and see that a failure is on record."""
         try:
-            destination = self.tools.destination(self.server.store, self.server.name)
+            patience = Patience(stop=self.claim.lease.stop, warn=self.observer.warned)
+            destination = self.tools.destination(self.server.store, self.server.name, patience)
             with closing(destination.store):
                 self._work(destination)
         except ClaimLost:

@@ -1,14 +1,33 @@
 """Where one server's backups are: its repository in a store, and how to open it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from backends.errors import StoreRefused
+from backends.objectstore.retrying import RetryNotice
 from backends.protocols import ObjectStore
 from backends.repository.lock import hold_lock
 from backends.repository.repository import Repository
 from daemon.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How a store that does not answer is waited for.
+
+    Attributes:
+        stop: Once set, nothing is tried again.
+        warn: Told, in a sentence, of each failure that another attempt follows.
+    """
+
+    stop: threading.Event
+    warn: Callable[[str], None]
+
+    def note(self, notice: RetryNotice) -> None:
+        """Tell of a failed attempt."""
+        self.warn(f"{notice.error} Trying again in {notice.delay:.0f} s.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

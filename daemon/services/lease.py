@@ -24,8 +24,8 @@ class Lease:
         stop: Set when the run must stop: the lease is lost, or somebody asked for it.
     """
 
-    def __init__(self) -> None:
-        self.stop = threading.Event()
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self.stop = stop or threading.Event()
         self._lost: ClaimLost | None = None
 
     def lose(self, reason: ClaimLost) -> None:
@@ -40,9 +40,14 @@ class Lease:
 
 
 @contextmanager
-def keep_lease(run: Run, units: Units, clock: Clock) -> Iterator[Lease]:
-    """Renew the lease of `run` in the background for the duration of a `with` block."""
-    lease = Lease()
+def keep_lease(
+    run: Run, units: Units, clock: Clock, stop: threading.Event | None = None
+) -> Iterator[Lease]:
+    """Renew the lease of `run` in the background for the duration of a `with` block.
+
+    `stop` becomes the lease's own.
+    """
+    lease = Lease(stop)
     done = threading.Event()
     renewing = threading.Thread(
         target=_renew, args=(run, units, clock, lease, done), name="lease", daemon=True
