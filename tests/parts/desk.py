@@ -1,0 +1,201 @@
+"""An installation without processes: a wilful store in memory, a folder for a server."""
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from backends.objectstore.memory import MemoryStore
+from backends.repository.check import check_repository
+from backends.repository.repository import Repository
+from backends.signing import SigningKey
+from backends.types import ObjectInfo
+from daemon.clock import SystemClock
+from daemon.domain.manifest_document import SignedManifest, read_manifest
+from daemon.domain.run import Run
+from daemon.domain.verification import Depth
+from daemon.secrets import Secret
+from daemon.services.backup import BackupTools, back_up
+from daemon.services.deposit import Tuning
+from daemon.services.destination import Destination
+from daemon.store.engine import open_engine
+from daemon.store.unit_of_work import UnitOfWork
+from tests.factories import a_server
+from tests.parts.folder_pull import FolderPull, put
+from tests.parts.repository import PASSWORD, make_repository
+
+MIB = 2**20
+MANIFESTS = "lapseguard/manifests/"
+
+
+class WilfulStore(MemoryStore):
+    """A store that remembers what it was given, and obeys only as far as it likes."""
+
+    def __init__(self, *, attests_sha256: bool = True) -> None:
+        super().__init__(attests_sha256=attests_sha256)
+        self.given: list[str] = []
+        self.taken: list[str] = []
+        self.obey: Callable[[str], None] = lambda _: None
+
+    def put(self, key: str, data: bytes) -> ObjectInfo:
+        self.obey(key)
+        info = super().put(key, data)
+        self.given.append(key)
+        return info
+
+    def delete(self, key: str) -> None:
+        self.obey(key)
+        super().delete(key)
+        self.taken.append(key)
+
+    def names(self, prefix: str) -> list[str]:
+        return [info.key for info in self.list(prefix)]
+
+
+@dataclass
+class Watcher:
+    """Remembers what a person at the terminal would see."""
+
+    states: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    wants_estimate = False
+
+    def entered(self, run: Run) -> None:
+        self.states.append(run.state.value)
+
+    def warned(self, message: str) -> None:
+        self.warnings.append(message)
+
+    @contextmanager
+    def capturing(self, _: object) -> Iterator[None]:
+        yield
+
+    @contextmanager
+    def proving(self, *_: object) -> Iterator[Callable[[int], None]]:
+        yield lambda _: None
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """An installation without processes: one server, one store, one database."""
+
+    folder: Path
+    store: WilfulStore
+    engine: Engine
+    watcher: Watcher = field(default_factory=Watcher)
+    key: SigningKey = field(default_factory=SigningKey.generate)
+    #: Raised by transactions that write, while it is set.
+    database_fault: Exception | None = None
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    @property
+    def image(self) -> Path:
+        return self.folder / "staging" / "web-1" / "image"
+
+    @property
+    def repository(self) -> Repository:
+        return Repository.open(self.store, PASSWORD)
+
+    def units(self, *, read_only: bool = False) -> UnitOfWork:
+        if self.database_fault is not None and not read_only:
+            raise self.database_fault
+        return UnitOfWork(self.engine, clock=SystemClock(), actor="tester", read_only=read_only)
+
+    def back_up(
+        self,
+        *,
+        depth: Depth = Depth.STORED,
+        owner: str = "ops-1:1:0-aa",
+        stop: threading.Event | None = None,
+        **pull: object,
+    ) -> Run:
+        tools = BackupTools(
+            units=self.units,
+            clock=SystemClock(),
+            random=os.urandom,
+            store_name=lambda _: "main",
+            repository_url=lambda _, server: f"memory:{server}",
+            destination=lambda *_: Destination(
+                store_name="main", store=self.store, read_password=lambda: Secret(PASSWORD)
+            ),
+            make_pull=lambda journal, _: FolderPull(
+                source=self.source,
+                image=self.image,
+                journal=journal,
+                **pull,  # type: ignore[arg-type]  # as given by the test
+            ),
+            measure=lambda _: None,
+            signing_key=lambda: self.key,
+            staging=self.folder / "staging",
+            identity=self.folder / "key",
+            owner=owner,
+            depth=depth,
+            tuning=Tuning(compression_level=1, pack_size=MIB, workers=2, uploads=2),
+        )
+        return back_up(tools, "web-1", self.watcher, stop=stop)
+
+    def runs(self) -> tuple[Run, ...]:
+        """Newest first."""
+        with self.units(read_only=True) as unit:
+            return unit.runs.list()
+
+    def matches_source(self) -> bool | None:
+        """What the newest run's evidence says."""
+        with self.units(read_only=True) as unit:
+            (newest, *_) = unit.history.rows()
+        return newest.verification.matches_source if newest.verification else None
+
+    def manifest(self, number: int) -> SignedManifest:
+        """By its place in the chain."""
+        (key,) = (key for key in self.store.names(MANIFESTS) if f"/{number:08}-" in key)
+        return read_manifest(self.store.get(key))
+
+    def spoil(self, key: str) -> None:
+        """Flip a bit of an object."""
+        content = bytearray(self.store.get(key))
+        content[len(content) // 2] ^= 1
+        MemoryStore.put(self.store, key, bytes(content))
+
+    def packs(self) -> list[str]:
+        """Largest first."""
+        found = sorted(self.store.list("data/"), key=lambda info: -info.size)
+        return [info.key for info in found]
+
+    def is_sound(self) -> bool:
+        """Whether every reader finds everything, with nothing but the index to go by."""
+        return check_repository(self.repository, read_data=True).sound
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sqlite_url: str) -> Iterator[Desk]:
+    """A server with four files, saved nowhere yet, on a store that attests checksums."""
+    yield from make_desk(tmp_path, sqlite_url, WilfulStore())
+
+
+@pytest.fixture
+def plain_desk(tmp_path: Path, sqlite_url: str) -> Iterator[Desk]:
+    """Likewise, on a store that attests nothing, so that everything is read back."""
+    yield from make_desk(tmp_path, sqlite_url, WilfulStore(attests_sha256=False))
+
+
+def make_desk(folder: Path, database: str, store: WilfulStore) -> Iterator[Desk]:
+    make_repository(store)
+    engine = open_engine(database)
+    desk = Desk(folder=folder, store=store, engine=engine)
+    with desk.units() as unit:
+        unit.servers.add(a_server(paths=("/srv",)))
+        unit.commit()
+    for number in range(4):
+        content = random.Random(number).randbytes(MIB)  # noqa: S311 - only has to be large
+        put(desk.source / f"srv/{number}", content)
+    yield desk
+    engine.dispose()
