@@ -5,6 +5,7 @@ restic included, and is looked for in vain even where all that it held has been 
 pack that a crash left without an index is sound and only has to be listed.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -30,10 +31,9 @@ from backends.types import BlobKind
 
 #: Objects fetched at the same time.
 _FETCHES: Final = 4
-#: Hex digits of a pack's name.
-_NAME: Final = 64
+_KEY: Final = re.compile(r"data/[0-9a-f]{2}/([0-9a-f]{64})", re.ASCII)
 #: No object is ever called so.
-_NOBODY: Final = "0" * _NAME
+_NOBODY: Final = "0" * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,13 +231,9 @@ def _load_objects(
 
 def _present_packs(repository: OpenRepository) -> Iterator[tuple[bytes, int]]:
     for info in repository.store.list(PACKS):
-        name = info.key.rpartition("/")[2]
-        try:
-            pack = bytes.fromhex(name)
-        except ValueError:
-            continue  # an unfinished upload of some program; stock restic passes it over too
-        if len(name) == _NAME:
-            yield pack, info.size
+        # Anything else is an unfinished upload of some program; stock restic passes it over too.
+        if found := _KEY.fullmatch(info.key):
+            yield bytes.fromhex(found[1]), info.size
 
 
 def _asked_by_name(

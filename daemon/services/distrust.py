@@ -4,19 +4,20 @@ A pack is never removed for it: what else it holds may be the last copy. But not
 it, and the next backup stores what it held once more while the server still has it.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
 from backends.protocols import ObjectStore
 
 DISTRUSTED_PREFIX: Final = "lapseguard/distrusted/"
-_NAME: Final = 64
+_NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def list_distrusted(store: ObjectStore) -> frozenset[bytes]:
     """SHA-256 of every pack that was noted, raw. Raises StoreError."""
     names = (info.key.removeprefix(DISTRUSTED_PREFIX) for info in store.list(DISTRUSTED_PREFIX))
-    return frozenset(bytes.fromhex(name) for name in names if len(name) == _NAME)
+    return frozenset(bytes.fromhex(name) for name in names if _NAME.fullmatch(name))
 
 
 def note_distrusted(store: ObjectStore, packs: Iterable[bytes]) -> None:
