@@ -18,11 +18,13 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 
 def stored(**values):
     engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        TABLE.create(connection)
-        connection.execute(insert(TABLE).values(**values))
-        row = connection.execute(select(TABLE)).one()
-    engine.dispose()
+    try:
+        with engine.connect() as connection:
+            TABLE.create(connection)
+            connection.execute(insert(TABLE).values(**values))
+            row = connection.execute(select(TABLE)).one()
+    finally:
+        engine.dispose()
     return row
 
 
