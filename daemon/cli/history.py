@@ -129,11 +129,24 @@ def _manifest_fields(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "repository", manifest.repository.url
     yield "paths", "\n".join(manifest.paths)
     yield "source", f"{manifest.source.kind}, consistency {manifest.source.consistency.value}"
+    yield "compared", _comparison_text(manifest)
     yield "packs", f"{len(manifest.packs):,}, {size(sum(pack.size for pack in manifest.packs))}"
     yield "contracts", "\n".join(f"{c.name}: expires {c.expiry}" for c in manifest.contracts)
     yield "tools", ", ".join(f"{tool.name} {tool.version}" for tool in manifest.tools)
     yield "manifest", f"number {manifest.sequence}, sha256 {record.manifest.sha256}"
     yield "proof", "" if record.verifications else "none"
+
+
+def _comparison_text(manifest: Manifest) -> str:
+    """How many files were held against the checksums that the server computed."""
+    found = manifest.comparison
+    parts = {
+        "equal to the source": found.compared,
+        "unchanged": found.unchanged,
+        "not compared": found.uncompared,
+        "DIFFERENT": found.mismatched,
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count)
 
 
 def _verification_text(verification: Verification) -> str:
@@ -193,6 +206,12 @@ def _manifest_json(manifest: Manifest) -> Json:
         "repository_id": manifest.repository.id,
         "tree": manifest.repository.tree,
         "packs": len(manifest.packs),
+        "comparison": {
+            "compared": manifest.comparison.compared,
+            "unchanged": manifest.comparison.unchanged,
+            "uncompared": manifest.comparison.uncompared,
+            "mismatched": manifest.comparison.mismatched,
+        },
         "source": manifest.source.kind,
         "consistency": manifest.source.consistency.value,
         "contracts": [

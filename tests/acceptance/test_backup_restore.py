@@ -219,6 +219,8 @@ def test_either_database_and_a_plain_folder_will_do(
     ]
     assert second["verification"]["depth"] == "hashed"
     assert second["verification"]["matches_source"] is True
+    compared = installation.program.ask("show", second["run"])["manifest"]["comparison"]
+    assert compared["unchanged"] + compared["compared"] == second["files"] > 0
     assert installation.program.ask("verify", first["run"])["outcome"] == "passed"
     root = installation.restore(tmp_path / "restored")
     assert compare_trees(site, below(root, site)) == []
