@@ -57,10 +57,12 @@ def test_what_only_reading_shows_is_found_by_the_proof_and_stored_anew(
     desk.back_up()
     pack = desk.packs()[which]
     desk.spoil(pack)
-    desk.back_up(depth=HASHED)
+    run = desk.back_up(depth=HASHED)
     assert desk.watcher.warnings[0].startswith(
         f"1 packs are missing or damaged; storing their data again. {pack}: "
     )
+    assert (run.new_bytes or 0) > 0
+    assert run.snapshot == desk.manifest(2).manifest.repository.snapshot
     is_whole(desk)
     assert pack in desk.packs()
     assert [pack.hex() for pack in list_distrusted(desk.store)] == [pack.split("/")[-1]]
@@ -68,13 +70,19 @@ def test_what_only_reading_shows_is_found_by_the_proof_and_stored_anew(
     assert (run.new_bytes, len(desk.watcher.warnings)) == (0, 2)
 
 
-def test_what_is_found_damaged_once_is_not_relied_on_again(desk: Desk) -> None:
-    """A verification has noted it; the backup, though it looks less deep, stores it anew."""
+def test_what_a_verification_finds_damaged_is_not_relied_on_again(plain_desk: Desk) -> None:
+    """The backup that follows stores it anew without having to find it once more."""
+    desk = plain_desk
     desk.back_up()
     pack = desk.packs()[0]
     desk.spoil(pack)
-    note_distrusted(desk.store, [bytes.fromhex(pack.split("/")[-1])])
-    run = desk.back_up(depth=Depth.STORED)
+    found = desk.verify(HASHED)
+    assert found.problems[0].startswith(f"{pack}: ")
+    assert [noted.hex() for noted in list_distrusted(desk.store)] == [pack.split("/")[-1]]
+    run = desk.back_up()
+    assert desk.watcher.warnings == [
+        "1 packs of earlier runs are missing or damaged; storing their data again."
+    ]
     assert (run.new_bytes or 0) >= MIB // 2
     is_whole(desk)
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from daemon.services.ownership import name_owner
 from daemon.store.engine import open_engine
 from tests.factories import a_server
 from tests.parts.desk import MANIFESTS, MIB, Desk
-from tests.parts.folder_pull import put
 
 ORDER = ["data", "index", "snapshots", "sums", "manifests"]
 
@@ -82,13 +82,7 @@ def test_the_proof_is_as_deep_as_asked_and_deeper_where_nothing_is_attested(
 
 
 def test_bytes_that_are_not_the_sources_make_the_run_partial(desk: Desk) -> None:
-    staged = desk.image / "srv/1"
-
-    def damage(file: Path) -> None:
-        if file.name == "3":
-            put(staged, b"x" * MIB)
-
-    run = desk.back_up(before=damage)
+    run = desk.back_up(spoilt="srv/1")
     assert (run.state, run.error and run.error.code) == (RunState.PARTIAL, "RunIncomplete")
     assert desk.matches_source() is False
     assert not desk.manifest(1).manifest.complete
@@ -120,25 +114,43 @@ def test_a_second_run_is_refused_while_the_first_holds(desk: Desk) -> None:
     assert len(desk.runs()) == 1
 
 
-def test_a_run_that_was_taken_over_writes_nothing_more(desk: Desk) -> None:
-    def take_over(file: Path) -> None:
-        if file.name == "0":
-            with desk.units() as unit:
-                unit.runs.claim(
-                    run="20991231T000000Z-abcdef",
-                    server="web-1",
-                    kind=RunKind.MANUAL,
-                    store="main",
-                    owner="ops-2:1:0-bb",
-                    lease=timedelta(minutes=1),
-                    is_gone=lambda owner: owner == "ops-1:1:0-aa",
-                )
-                unit.commit()
+def take_over(desk: Desk) -> None:
+    """Another program claims the server, since it thinks that we are gone."""
+    with desk.units() as unit:
+        unit.runs.claim(
+            run="20991231T000000Z-abcdef",
+            server="web-1",
+            kind=RunKind.MANUAL,
+            store="main",
+            owner="ops-2:1:0-bb",
+            lease=timedelta(minutes=1),
+            is_gone=lambda owner: owner == "ops-1:1:0-aa",
+        )
+        unit.commit()
 
+
+def test_a_run_that_was_taken_over_writes_nothing_more(desk: Desk) -> None:
     with pytest.raises(ClaimLost):
-        desk.back_up(before=take_over)
+        desk.back_up(before=lambda file: take_over(desk) if file.name == "0" else None)
     assert desk.store.names("snapshots/") + desk.store.names(MANIFESTS) == []
     assert [run.state for run in desk.runs()] == [RunState.CLAIMED, RunState.ABANDONED]
+
+
+def test_a_claim_that_is_lost_at_the_last_moment_leaves_no_manifest(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daemon.services.lease._RENEWAL_SECONDS", 0.01)
+    stop = threading.Event()
+
+    def lose(key: str) -> None:
+        if key.startswith("lapseguard/sums/"):
+            take_over(desk)
+            assert stop.wait(10)
+
+    desk.store.obey = lose
+    with pytest.raises(ClaimLost):
+        desk.back_up(stop=stop)
+    assert desk.store.names(MANIFESTS) == []
 
 
 # Faults
@@ -197,10 +209,12 @@ def test_a_manifest_that_the_database_missed_is_followed_not_forked(desk: Desk) 
         if key.startswith(MANIFESTS):
             desk.database_fault = DatabaseBusy("busy")
 
+    desk.back_up()
     desk.store.obey = fail
     with pytest.raises(DatabaseBusy):
         desk.back_up(owner=owner_that_is_gone())
     desk.store.obey, desk.database_fault = lambda _: None, None
     desk.back_up(owner=name_owner(os.urandom))
-    assert [run.state for run in desk.runs()] == [RunState.VERIFIED, RunState.ABANDONED]
-    assert desk.manifest(2).manifest.previous_sha256 == desk.manifest(1).sha256
+    states = [run.state for run in desk.runs()]
+    assert states == [RunState.VERIFIED, RunState.ABANDONED, RunState.VERIFIED]
+    assert desk.manifest(3).manifest.previous_sha256 == desk.manifest(2).sha256

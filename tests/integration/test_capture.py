@@ -220,11 +220,7 @@ def test_new_attributes_do_not_take_the_comparison_away(bench: Bench) -> None:
 
 
 def test_bytes_that_are_not_the_sources_are_left_out_and_sent_again(bench: Bench) -> None:
-    def damage(file: Path) -> None:
-        if file.name == "2":
-            put(bench.image / "srv/1", b"damaged 1")
-
-    report, _ = bench.capture(before=damage)
+    report, _ = bench.capture(spoilt="srv/1")
     assert report.comparison.mismatched == 1
     assert [omission.path for omission in report.omissions] == [b"srv/1"]
     bench.finish()

@@ -19,11 +19,13 @@ from backends.types import ObjectInfo
 from daemon.clock import SystemClock
 from daemon.domain.manifest_document import SignedManifest, read_manifest
 from daemon.domain.run import Run
-from daemon.domain.verification import Depth
+from daemon.domain.verification import Depth, Verification
 from daemon.secrets import Secret
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.deposit import Tuning
 from daemon.services.destination import Destination
+from daemon.services.overview import Overview
+from daemon.services.verification import VerificationTools, verify_run
 from daemon.store.engine import open_engine
 from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import a_server
@@ -124,9 +126,7 @@ class Desk:
             random=os.urandom,
             store_name=lambda _: "main",
             repository_url=lambda _, server: f"memory:{server}",
-            destination=lambda *_: Destination(
-                store_name="main", store=self.store, read_password=lambda: Secret(PASSWORD)
-            ),
+            destination=lambda *_: self.destination,
             make_pull=lambda journal, _: FolderPull(
                 source=self.source,
                 image=self.image,
@@ -142,6 +142,23 @@ class Desk:
             tuning=Tuning(compression_level=1, pack_size=MIB, workers=2, uploads=2),
         )
         return back_up(tools, "web-1", self.watcher, stop=stop)
+
+    def verify(self, depth: Depth) -> Verification:
+        """Prove the newest run anew."""
+        tools = VerificationTools(
+            units=self.units,
+            clock=SystemClock(),
+            destination=lambda *_: self.destination,
+            scratch=self.folder,
+        )
+        overview = Overview(units=self.units, clock=SystemClock())
+        return verify_run(tools, overview.run_or_latest("web-1"), depth, self.watcher)
+
+    @property
+    def destination(self) -> Destination:
+        return Destination(
+            store_name="main", store=self.store, read_password=lambda: Secret(PASSWORD)
+        )
 
     def runs(self) -> tuple[Run, ...]:
         """Newest first."""

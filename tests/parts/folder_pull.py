@@ -26,6 +26,7 @@ class FolderPull:
         image: Where it lands.
         journal: Gets rsync's lines.
         before: Called before each file; may break the pull off.
+        spoilt: The file whose bytes arrive as others than were sent.
         checksums: False for an rsync too old to give any.
     """
 
@@ -33,6 +34,7 @@ class FolderPull:
     image: Path
     journal: Callable[[bytes], object]
     before: Callable[[Path], None] = lambda _: None
+    spoilt: str = ""
     checksums: bool = True
     sent: list[str] = field(default_factory=list)
 
@@ -66,7 +68,8 @@ class FolderPull:
         assert isinstance(arrival, Arrival)
         self.journal(line)
         on_arrival(arrival)
-        put(staged, content, file.stat().st_mtime_ns)
+        received = bytes(len(content)) if name == self.spoilt else content
+        put(staged, received, file.stat().st_mtime_ns)
         self.sent.append(name)
 
     def _delete(self) -> None:
