@@ -238,8 +238,9 @@ class _Attempt:
 
     def _save(self, repository: Repository, staging: Staging, lock: HeldLock) -> _Saved:
         """Data, then its index, then the repository snapshot that makes it visible."""
-        head = find_head(repository.store, repository.id, self.tools.units)
-        baseline = survey(repository, head, self.observer.warned)
+        warn = self.observer.warned
+        head = find_head(repository.store, repository.id, self.tools.units, warn)
+        baseline = survey(repository, head, warn)
         spec = pull_spec(self.server, staging.image, self.tools.identity)
         done = deposit(
             baseline,

@@ -12,7 +12,7 @@ from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
 from backends.repository.tree import Node
 from backends.types import BlobId
-from daemon.domain.manifest_document import SignedManifest
+from daemon.domain.manifest_document import SignedManifest, digest_document
 from daemon.services.distrust import list_distrusted
 from daemon.services.listing import EarlierSums
 
@@ -77,7 +77,7 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
         snapshot=head.manifest.repository.snapshot if head and known else None,
         tree=tree,
         compared=head is not None and head.manifest.comparison.uncompared == 0,
-        sums=EarlierSums(_parent_sums(repository.store, head) if head else None),
+        sums=EarlierSums(_parent_sums(repository.store, head, warn) if head else None),
     )
 
 
@@ -103,11 +103,19 @@ def _parent_tree(repository: Repository, head: SignedManifest | None, warn: Warn
         return None
 
 
-def _parent_sums(store: ObjectStore, head: SignedManifest) -> Callable[[], bytes | None]:
+def _parent_sums(
+    store: ObjectStore, head: SignedManifest, warn: Warn
+) -> Callable[[], bytes | None]:
+    sums = head.manifest.sums
+
     def fetch() -> bytes | None:
         try:
-            return store.get(head.manifest.sums.key)
+            listing = store.get(sums.key)
         except ObjectMissing:
             return None  # the digests are then taken of the staged files
+        if digest_document(listing) != sums.sha256:
+            warn(f"{sums.key} is damaged in the store; taking every digest anew.")
+            return None
+        return listing
 
     return fetch

@@ -13,6 +13,7 @@ from daemon.domain.run import RunState
 from daemon.domain.verification import Depth
 from daemon.errors import VerificationFailed
 from daemon.services.distrust import DISTRUSTED_PREFIX, list_distrusted, note_distrusted
+from daemon.services.listing import read_listing
 from tests.parts.desk import MIB, Desk
 from tests.parts.folder_pull import put
 
@@ -124,6 +125,36 @@ def test_an_index_object_that_is_spoilt_costs_nothing(desk: Desk) -> None:
     run = desk.back_up()
     assert run.new_bytes == 0
     assert index not in desk.store.names("index/")
+    is_whole(desk)
+
+
+def alter(desk: Desk, key: str) -> None:
+    MemoryStore.put(desk.store, key, desk.store.get(key).replace(b'"files":4', b'"files":9'))
+
+
+@pytest.mark.parametrize("harm", [cut, alter])
+def test_a_spoilt_manifest_keeps_nobody_from_saving(desk: Desk, harm) -> None:
+    """The database still has it as it was written, so the chain is whole."""
+    desk.back_up()
+    first = desk.manifest(1)
+    harm(desk, desk.store.names("lapseguard/manifests/")[0])
+    run = desk.back_up()
+    assert "is damaged in the store" in desk.watcher.warnings[0]
+    assert desk.manifest(2).manifest.previous_sha256 == first.sha256
+    assert run.new_bytes == 0
+    is_whole(desk)
+
+
+def test_a_spoilt_listing_of_checksums_is_made_anew(desk: Desk) -> None:
+    put(desk.source / "srv/large", os.urandom(10 * MIB))
+    desk.back_up()
+    (listing,) = desk.store.names("lapseguard/sums/")
+    before = list(read_listing(desk.store.get(listing)))
+    desk.spoil(listing)
+    desk.back_up()
+    assert "is damaged in the store" in desk.watcher.warnings[0]
+    (again,) = set(desk.store.names("lapseguard/sums/")) - {listing}
+    assert list(read_listing(desk.store.get(again))) == before
     is_whole(desk)
 
 
