@@ -13,7 +13,7 @@
     │   ├── ConnectionLost*     RemoteCommandFailed                 SshTargetInvalid
     ├── TransferError
     │   ├── RsyncMissing        RsyncTooOld       SourcePathMissing SourceAccessDenied
-    │   ├── TransferInterrupted*  BudgetExceeded  SourceMismatch    TransferFailed
+    │   ├── TransferInterrupted*  BudgetExceeded  TransferFailed
     │   ├── SourcePathInvalid
     ├── SignatureInvalid
     └── LocalError
@@ -250,12 +250,6 @@ class BudgetExceeded(TransferError):
     """The server sent more bytes or files, or took longer, than allowed."""
 
     default_hint = "If this is expected, raise the limit in the server's settings."
-
-
-class SourceMismatch(TransferError):
-    """Bytes here differ from the checksum the source computed of the same file."""
-
-    default_hint = "Staging may be damaged (disk, memory); run again, it is read afresh."
 
 
 class SignatureInvalid(BackendError):

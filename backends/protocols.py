@@ -1,7 +1,6 @@
 """What the upper layers may rely on; every implementation runs the same contract suite."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Protocol
 
 from backends.types import Arrival, ObjectInfo, PullReport, PullSpec
@@ -64,12 +63,3 @@ class SourcePull(Protocol):
         Raises:
             SshError, TransferError, LocalError: staging keeps what has arrived.
         """
-
-
-class SourceSnapshot(Protocol):
-    """A frozen view of a server, held while it is read."""
-
-    kind: str
-
-    def hold(self, alias: str) -> AbstractContextManager[str]:
-        """Yields the `source_root` to read from; releases on every way out."""

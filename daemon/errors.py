@@ -12,7 +12,7 @@
     ├── RunError                          a run may not go on
     │   ├── RunActive        ClaimLost        IllegalTransition
     ├── ProofError                        evidence is missing or contradicts what is stored
-    │   ├── VerificationFailed   ManifestInvalid   AuditChainBroken
+    │   ├── VerificationFailed   ManifestInvalid
     ├── RunIncomplete                     exit code 3: saved, but not everything that was asked
     └── Interrupted                       exit code 130: a person or the service stopped it
 
@@ -197,10 +197,6 @@ class VerificationFailed(ProofError):
 
 class ManifestInvalid(ProofError):
     """A manifest is malformed, wrongly signed, or does not follow its predecessor."""
-
-
-class AuditChainBroken(ProofError):
-    """The audit trail was changed after it was written."""
 
 
 class RunIncomplete(LapseguardError):

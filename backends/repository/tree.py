@@ -122,10 +122,6 @@ class Node:
     generic_attributes: tuple[tuple[str, bytes], ...] = ()
     error: str = ""
 
-    def with_content(self, content: tuple[BlobId, ...], size: int) -> "Node":
-        """The same file with these bytes."""
-        return replace(self, content=content, size=size)
-
     def with_subtree(self, subtree: BlobId) -> "Node":
         """The same folder with these entries."""
         return replace(self, subtree=subtree)
