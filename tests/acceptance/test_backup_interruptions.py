@@ -1,5 +1,6 @@
 """Runs that are cut, killed or starved: what had arrived is kept, and the next one continues."""
 
+import os
 import random
 import signal
 import subprocess
@@ -183,10 +184,14 @@ def in_s3(
 def wait_for_retry(process: "subprocess.Popen[bytes]") -> None:
     """Return once the program says that it waits for the store."""
     assert process.stderr is not None
-    said = b""
+    said, deadline = b"", time.monotonic() + 60
+    os.set_blocking(process.stderr.fileno(), False)
     while b"Trying again in" not in said:
-        said = process.stderr.readline()
-        assert said, process.poll()
+        assert process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        said += process.stderr.read() or b""
+        time.sleep(0.05)
+    os.set_blocking(process.stderr.fileno(), True)
 
 
 def test_a_store_that_goes_away_for_a_moment_is_waited_for(
