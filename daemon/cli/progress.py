@@ -48,8 +48,8 @@ _PHASES: Final = {
 class Display(BackupObserver, Protocol):
     """What a long-running command is watched through."""
 
-    def restoring(self, total: int) -> AbstractContextManager[Step]:
-        """`total` bytes are being restored; the step takes how many are done by now."""
+    def restoring(self, total: int | None) -> AbstractContextManager[Step]:
+        """So many bytes are being restored, if known; the step takes how many are done by now."""
 
 
 class Silent:
@@ -74,7 +74,7 @@ class Silent:
         yield lambda _: None
 
     @contextmanager
-    def restoring(self, _total: int) -> Iterator[Step]:
+    def restoring(self, _total: int | None) -> Iterator[Step]:
         """Nothing to show."""
         yield lambda _: None
 
@@ -105,9 +105,9 @@ class PlainLines(Silent):
         yield lambda _: None
 
     @contextmanager
-    def restoring(self, total: int) -> Iterator[Step]:
+    def restoring(self, total: int | None) -> Iterator[Step]:
         """One line at the beginning."""
-        self._say(f"  restoring {size(total)}")
+        self._say(f"  restoring {size(total)}".rstrip())
         yield lambda _: None
 
     def _say(self, line: str) -> None:
@@ -196,9 +196,9 @@ class Terminal(Silent):
             yield lambda count: bar.advance(line, count)
 
     @contextmanager
-    def restoring(self, total: int) -> Iterator[Step]:
+    def restoring(self, total: int | None) -> Iterator[Step]:
         """Bytes done of all."""
-        with self._bar(f"restoring {size(total)}", total) as (bar, line):
+        with self._bar(f"restoring {size(total)}".rstrip(), total) as (bar, line):
             yield lambda done: bar.update(line, completed=done)
 
     @contextmanager

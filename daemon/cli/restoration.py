@@ -60,7 +60,10 @@ def restore(
         record = application.overview.run_or_latest(run)
         if dry_run:
             manifest = record.require_manifest().manifest
-            output.say(f"Would restore {_describe(manifest)} into {target}. Nothing was done.")
+            what = f"{', '.join(include)} of " if include else ""
+            output.say(
+                f"Would restore {what}{_describe(manifest)} into {target}. Nothing was done."
+            )
             return ExitCode.DONE
         done = _restore(application, record, order, display_of(ctx, output))
     _say_report(output, done, target)
@@ -71,7 +74,9 @@ def _restore(
     application: Application, record: RunRecord, order: RestoreOrder, display: Display
 ) -> RestoreReport:
     signed = record.require_manifest()
-    with stop_on_signals() as stop, display.restoring(signed.manifest.bytes) as step:
+    # Nobody knows beforehand how much of it is wanted.
+    total = None if order.include else signed.manifest.bytes
+    with stop_on_signals() as stop, display.restoring(total) as step:
         patience = Patience(stop=stop, warn=display.warned)
         place = destination(application, record.row.run.store, signed.manifest.server, patience)
         return restore_run(place, signed, order, lambda now: step(now.bytes))

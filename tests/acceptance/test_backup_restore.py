@@ -142,6 +142,21 @@ def test_only_what_is_included_is_restored(
     assert (below(root, second_path) / "note, with spaces").read_text() == "second"
 
 
+def test_what_is_asked_back_is_said_beforehand_and_missed_if_it_is_not_there(
+    saved: Installation, nasty_tree: Path, tmp_path: Path
+) -> None:
+    asked = ("restore", saved.name, "--target", str(tmp_path / "out"), "--include")
+    said = saved.program.do(*asked, str(nasty_tree / "links"), "--dry-run")
+    assert f"Would restore {nasty_tree / 'links'} of {saved.latest()['files']} files" in said
+    assert not (tmp_path / "out").exists()
+    ended = saved.program.run(*asked, str(nasty_tree / "never"))
+    assert ended.exit_code == 3
+    assert f"{str(nasty_tree)[1:]}/never" in ended.err
+    again = saved.program.run(*asked, str(nasty_tree / "links"))
+    assert again.exit_code == 1
+    assert "is not empty" in again.err
+
+
 @pytest.mark.parametrize("depth", ["stored", "hashed", "restored"])
 def test_every_depth_of_proof_is_reached_and_stands_in_the_history(
     saved: Installation, depth: str
