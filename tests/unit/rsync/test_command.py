@@ -53,6 +53,13 @@ def test_staging_becomes_equal_to_the_server_without_its_excludes() -> None:
     assert {"--delete", "--delete-excluded"} <= {*argv()}
 
 
+def test_changes_within_a_second_are_sent_and_recorded_attributes_kept() -> None:
+    """What these options do is tried with a real rsync in tests/integration/test_fake_super.py."""
+    options = {"--modify-window=-1", "--filter=-xr user.rsync.%*", "--filter=-xr system.*"}
+
+    assert options <= {*argv()}
+
+
 def test_unfinished_files_stay_out_of_the_image() -> None:
     assert "--temp-dir=/stage/in" in argv()
     assert "--partial-dir=/stage/part" in argv()
