@@ -11,6 +11,7 @@ import os
 import stat as file_type
 from collections.abc import Callable, Collection, Iterable
 
+from backends.capture.fake_super import read_attributes
 from backends.errors import LocalPathUnusable
 from backends.repository.tree import Node, NodeType
 from backends.types import Arrival, BlobId
@@ -19,9 +20,30 @@ _DAY_NS = 86_400 * 10**9
 
 
 def vouched_inodes(image: bytes, arrivals: Iterable[Arrival]) -> frozenset[int]:
-    """Inodes of the staged files that are announced with the source's own checksum."""
-    found = (_inode(image + b"/" + arrival.path) for arrival in arrivals if arrival.checksum)
+    """Inodes of the staged files that are announced with the source's own checksum.
+
+    One that was replaced since by another of the same size is among them; its checksum then
+    turns out to be of something else.
+    """
+    found = (_inode(image, arrival) for arrival in arrivals if arrival.checksum)
     return frozenset(inode for inode in found if inode is not None)
+
+
+def stands_for_file(place: bytes) -> bool:
+    """Whether a staged file is a regular file at the source, too, and not a link or a pipe.
+
+    Raises:
+        LocalPathUnusable: it is gone or its attributes cannot be read.
+    """
+    return file_type.S_ISREG(read_attributes(place, os.lstat(place)).mode)
+
+
+def move_time(place: bytes) -> None:
+    """Let rsync compare a staged file with the source, as if it were an older version."""
+    stat = os.lstat(place)
+    # Towards the present, since file systems cut times short at both ends.
+    moved = stat.st_mtime_ns + (_DAY_NS if stat.st_mtime_ns < 0 else -_DAY_NS)
+    os.utime(place, ns=(stat.st_atime_ns, moved), follow_symlinks=False)
 
 
 def question(
@@ -73,9 +95,7 @@ def _ask(
         return
     if known is not None and _is_untouched(stat, known):
         return
-    # Towards the present, since file systems cut times short at both ends.
-    moved = stat.st_mtime_ns + (_DAY_NS if stat.st_mtime_ns < 0 else -_DAY_NS)
-    os.utime(entry.path, ns=(stat.st_atime_ns, moved))
+    move_time(entry.path)
     asked.add(stat.st_ino)
 
 
@@ -88,8 +108,9 @@ def _is_untouched(stat: os.stat_result, known: Node) -> bool:
     )
 
 
-def _inode(place: bytes) -> int | None:
+def _inode(image: bytes, arrival: Arrival) -> int | None:
     try:
-        return os.lstat(place).st_ino
+        stat = os.lstat(image + b"/" + arrival.path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return stat.st_ino if stat.st_size == arrival.size else None

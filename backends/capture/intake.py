@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from backends.capture.ledger import Ledger, StoredContent
+from backends.capture.doubt import stands_for_file
+from backends.capture.ledger import StoredContent
 from backends.capture.packing import Packing
 from backends.capture.progress import CaptureProgress
 from backends.errors import BackendError
@@ -37,18 +38,17 @@ class Intake:
         image: bytes,
         *,
         packing: Packing,
-        ledger: Ledger,
         progress: CaptureProgress,
         workers: int = 2,
     ) -> None:
         self._image = image
         self._packing = packing
-        self._ledger = ledger
         self._progress = progress
         self._queue: queue.Queue[Arrival | None] = queue.Queue(QUEUE_LENGTH)
         self._held: tuple[Arrival, float] | None = None
         self._holding = threading.Lock()
         self._late: list[Arrival] = []
+        self._unequal: list[bytes] = []
         self._failure: BaseException | None = None
         self._feeder: threading.Thread | None = None
         self._threads = [
@@ -76,6 +76,11 @@ class Intake:
         if self._failure is not None:
             raise self._failure
         self._store_late()
+
+    @property
+    def unequal(self) -> tuple[bytes, ...]:
+        """Files whose staged bytes are not those of their checksum; known once it has ended."""
+        return tuple(dict.fromkeys(self._unequal))
 
     def take(self, arrival: Arrival) -> None:
         """Accept one arrival from rsync; waits while too many wait.
@@ -161,16 +166,18 @@ class Intake:
             return None
         if arrival.checksum and not content.compared:
             return None
-        self._ledger.settle_mismatch(arrival.path)
         return content
 
     def _store_late(self) -> None:
         """The pull is over and everything in its place: what differs now really differs."""
         for arrival in self._late:
-            content = self._packing.pack(self._image + b"/" + arrival.path, arrival.checksum)
+            place = self._image + b"/" + arrival.path
+            content = self._packing.pack(place, arrival.checksum)
             # Where nothing is there, a second pass removed it again, or the source since has.
-            if content is not None and arrival.checksum and not content.compared:
-                self._ledger.report_mismatch(arrival.path)
+            if content is None or content.compared or not arrival.checksum:
+                continue
+            if stands_for_file(place):
+                self._unequal.append(arrival.path)
 
 
 def _is_at(place: bytes, content: StoredContent) -> bool:

@@ -63,14 +63,9 @@ class Ledger:
         return content if same else None
 
     def report_mismatch(self, path: bytes) -> None:
-        """The bytes at `path` are not those that the source says it sent."""
+        """The bytes at `path` are not those that the source says it has."""
         with self._lock:
             self._mismatched.add(path)
-
-    def settle_mismatch(self, path: bytes) -> None:
-        """A later arrival of `path` was equal after all."""
-        with self._lock:
-            self._mismatched.discard(path)
 
     @property
     def mismatched(self) -> tuple[bytes, ...]:

@@ -10,10 +10,10 @@ the returned tree, and only then lets the staging journal go.
 """
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
-from backends.capture.doubt import question, vouched_inodes
+from backends.capture.doubt import move_time, question, vouched_inodes
 from backends.capture.image import FileRecord, ImageWalk
 from backends.capture.intake import Intake
 from backends.capture.ledger import Ledger
@@ -26,7 +26,7 @@ from backends.protocols import SourcePull
 from backends.repository.index import Index
 from backends.repository.tree import Node
 from backends.repository.writer import RepositoryWriter
-from backends.types import BlobId, Omission, PullReport, PullSpec
+from backends.types import Arrival, BlobId, Omission, PullReport, PullSpec
 
 MISMATCH = "its bytes here differ from the checksum that the source computed"
 
@@ -138,16 +138,42 @@ class Capture:
             question(image, vouched, parent, self._load_tree)
 
     def _pull(self, spec: PullSpec, pull: SourcePull) -> PullReport:
+        """Pull; where staging then differs from a checksum, have the source send that again.
+
+        The disk may be at fault, or the journal may speak of what a file held before.
+        """
+        first, unequal = self._pull_once(spec, pull, self._staging.interrupted_arrivals())
+        if not unequal:
+            return first
         image = os.fsencode(self._staging.image)
+        for path in unequal:
+            move_time(image + b"/" + path)
+        again, still = self._pull_once(spec, pull, ())
+        for path in {*unequal, *still}:
+            if not self._is_compared(image + b"/" + path):
+                self._ledger.report_mismatch(path)
+        return _joined(first, again)
+
+    def _pull_once(
+        self, spec: PullSpec, pull: SourcePull, earlier: Iterable[Arrival]
+    ) -> tuple[PullReport, tuple[bytes, ...]]:
         with Intake(
-            image,
+            os.fsencode(self._staging.image),
             packing=self._packing,
-            ledger=self._ledger,
             progress=self._progress,
             workers=self._workers,
         ) as intake:
-            intake.take_settled(self._staging.interrupted_arrivals())
-            return pull.pull(spec, intake.take)
+            intake.take_settled(earlier)
+            report = pull.pull(spec, intake.take)
+        return report, intake.unequal
+
+    def _is_compared(self, place: bytes) -> bool:
+        """Whether nothing at `place` contradicts the source; nothing there does not."""
+        try:
+            content = self._ledger.find(os.lstat(place))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        return content is not None and content.compared
 
     def _walk(self, spec: PullSpec, parent: BlobId | None) -> tuple[BlobId, ImageWalk]:
         self._progress.enter(CapturePhase.TREES)
@@ -205,3 +231,15 @@ class Capture:
         """Remove staged files that are known to be wrong, so that the next pull sends them."""
         for path in paths:
             os.unlink(os.fsencode(self._staging.image) + b"/" + path)  # noqa: PTH108 - raw bytes
+
+
+def _joined(first: PullReport, again: PullReport) -> PullReport:
+    """Two pulls of the same, as one."""
+    return replace(
+        again,
+        arrivals=first.arrivals + again.arrivals,
+        received_bytes=first.received_bytes + again.received_bytes,
+        vanished=tuple(dict.fromkeys((*first.vanished, *again.vanished))),
+        seconds=first.seconds + again.seconds,
+        attempts=first.attempts + again.attempts,
+    )

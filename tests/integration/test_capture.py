@@ -219,6 +219,36 @@ def test_new_attributes_do_not_take_the_comparison_away(bench: Bench) -> None:
     assert (report.comparison.unchanged, report.comparison.uncompared) == (3, 0)
 
 
+def test_a_journal_that_speaks_of_older_content_is_not_believed(bench: Bench) -> None:
+    """Twice killed: the line of the second content is lost, that of the first one is there."""
+    bench.break_off("srv/2", TransferInterrupted("cut"))
+    for folder in (bench.source, bench.image):
+        put(folder / "srv/0", b"CONTENT 0", 5)
+    report, sent = bench.capture()
+    assert sent == ["srv/2", "srv/0"]
+    assert (report.comparison.compared, report.comparison.mismatched) == (3, 0)
+    assert report.pull.attempts == 2
+    assert bench.read(report.tree, "srv/0") == b"CONTENT 0"
+
+
+def test_a_file_that_became_a_link_since_the_cut_is_no_mismatch(bench: Bench) -> None:
+    """In staging a link is a file too, whose content is the target."""
+    bench.break_off("srv/2", TransferInterrupted("cut"))
+    for folder in (bench.source, bench.image):
+        put(folder / "srv/0", b"elsewhere", 5)
+        os.setxattr(folder / "srv/0", "user.rsync.%stat", b"120777 0,0 0:0")
+    report, _ = bench.capture()
+    assert (report.comparison.mismatched, report.omissions) == (0, ())
+    assert (report.files, report.others, report.pull.attempts) == (2, 1, 1)
+
+
+def test_bytes_that_were_spoilt_on_the_way_are_sent_again_at_once(bench: Bench) -> None:
+    report, sent = bench.capture(spoilt="srv/1", spoilt_once=True)
+    assert sent == ["srv/0", "srv/1", "srv/2", "srv/1"]
+    assert (report.comparison.compared, report.comparison.mismatched) == (3, 0)
+    assert bench.read(report.tree, "srv/1") == b"content 1"
+
+
 def test_bytes_that_are_not_the_sources_are_left_out_and_sent_again(bench: Bench) -> None:
     report, _ = bench.capture(spoilt="srv/1")
     assert report.comparison.mismatched == 1

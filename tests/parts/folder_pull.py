@@ -26,7 +26,8 @@ class FolderPull:
         image: Where it lands.
         journal: Gets rsync's lines.
         before: Called before each file; may break the pull off.
-        spoilt: The file whose bytes arrive as others than were sent.
+        spoilt: The file whose bytes arrive as others than were sent; each time, unless
+            `spoilt_once`.
         checksums: False for an rsync too old to give any.
     """
 
@@ -35,6 +36,7 @@ class FolderPull:
     journal: Callable[[bytes], object]
     before: Callable[[Path], None] = lambda _: None
     spoilt: str = ""
+    spoilt_once: bool = False
     checksums: bool = True
     sent: list[str] = field(default_factory=list)
 
@@ -68,7 +70,8 @@ class FolderPull:
         assert isinstance(arrival, Arrival)
         self.journal(line)
         on_arrival(arrival)
-        received = bytes(len(content)) if name == self.spoilt else content
+        spoil = name == self.spoilt and not (self.spoilt_once and name in self.sent)
+        received = bytes(len(content)) if spoil else content
         put(staged, received, file.stat().st_mtime_ns)
         self.sent.append(name)
 
