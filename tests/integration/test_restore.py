@@ -4,8 +4,7 @@ import errno
 import os
 import stat
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from tests.parts.nasty_tree import BEYOND_OLD_RESTIC
 from tests.parts.requirement import require, require_program
 from tests.parts.restic_repositories import ResticRepository
 from tests.parts.tree_comparison import compare_trees
+from tests.parts.unprivileged import act_as_nobody
 
 NOON_NS = 1_800_000_000_123_456_789
 KIB, MIB = 1 << 10, 1 << 20
@@ -427,28 +427,6 @@ def test_progress_grows_to_what_the_report_says(source, target):
     assert (told[-1].files, told[-1].bytes) == (50, 250_000) == (report.files, report.bytes)
 
 
-def as_nobody(action: Callable[[], None]) -> None:
-    """Run `action` in a child without privileges; its failure is this test's."""
-    if os.geteuid() != 0:
-        action()
-        return
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            action()
-            status = 0
-        except BaseException as error:  # noqa: BLE001 - told to the parent by the exit code
-            sys.stderr.write(f"{error!r}\n")
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-
-
 def test_without_root_owners_are_not_restored_and_said_so(source, tmp_path):
     inode = {"inode": 3, "links": 2}
     foreign = {"uid": 1234, "gid": 2345}
@@ -485,7 +463,7 @@ def test_without_root_owners_are_not_restored_and_said_so(source, tmp_path):
         assert any("setuid" in reason for reason in reasons)
         assert any("security.capability" in reason for reason in reasons)
 
-    as_nobody(restore_and_look)
+    act_as_nobody(restore_and_look)
 
     assert stat.S_IMODE((target / "setuid").stat().st_mode) == 0o755
     assert stat.S_IMODE((target / "closed").stat().st_mode) == 0o500

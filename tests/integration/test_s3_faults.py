@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -285,14 +286,21 @@ def test_an_outage_longer_than_the_budget_is_given_up(store: S3Store, line: Faul
     assert "no time is left" in caught.value.__notes__[0]
 
 
-def test_a_server_that_comes_back_is_used_again(s3_server: SeaweedServer, bucket: str) -> None:
+@pytest.fixture
+def own_server(tmp_path: Path, s3_server: SeaweedServer) -> Iterator[SeaweedServer]:
+    """A server that no other test depends on; `s3_server` is asked for where there is none."""
+    with type(s3_server)(tmp_path / "own") as server:
+        yield server
+
+
+def test_a_server_that_comes_back_is_used_again(own_server: SeaweedServer) -> None:
     """The server dies and is started again; a put that began meanwhile succeeds."""
-    store = open_store(s3_server, s3_server.endpoint, bucket)
+    store = open_store(own_server, own_server.endpoint, own_server.make_bucket())
     store.put("before", BODY)
-    s3_server.kill()
+    own_server.kill()
     with pytest.raises(StoreUnreachable):
         store.get("before")
-    revival = threading.Timer(0.3, s3_server.restart)
+    revival = threading.Timer(0.3, own_server.restart)
     revival.start()
     patient = RetryPolicy(first_delay=0.1, max_delay=0.3, budget=60, attempts=1_000)
 

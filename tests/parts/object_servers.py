@@ -303,6 +303,7 @@ class _Guardian:
     """
 
     def __init__(self, group: int) -> None:
+        self._group = group
         self._shell = subprocess.Popen(
             ["sh", "-c", 'read -r _; kill -KILL -- "-$1" 2>/dev/null', "sh", str(group)],
             stdin=subprocess.PIPE,
@@ -310,5 +311,11 @@ class _Guardian:
         )
 
     def dismiss(self) -> None:
-        """End the guardian; what is left of the group goes with it."""
+        """Kill what is left of the group, and end the guardian.
+
+        It is not left to the closing of the pipe, which a child of ours might hold open as well.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._group, signal.SIGKILL)
+        self._shell.kill()
         self._shell.communicate()

@@ -1,6 +1,5 @@
 """A state folder that cannot be used is told before anything is begun."""
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import pytest
 
 from daemon.errors import StateFolderUnusable
 from daemon.state_folder import StateFolder
-
-NOBODY = 65534
+from tests.parts.unprivileged import act_as_nobody
 
 
 def test_a_private_folder_of_ours_is_usable(tmp_path: Path) -> None:
@@ -30,24 +28,8 @@ def test_a_missing_one_and_a_file_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_one_that_we_may_not_write_is_refused() -> None:
-    """Root may write everywhere, so as root this is asked by a process that is not."""
+    """Root may write everywhere, so as root this is asked by a thread that is not."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
-        child = os.fork()
-        if child == 0:
-            os._exit(_complaints(StateFolder(root=Path(folder))))
-        _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 1
-
-
-def _complaints(folder: StateFolder) -> int:
-    """How many there are; any other failure counts as too many."""
-    try:
-        if os.geteuid() == 0:
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-        folder.require_usable()
-    except StateFolderUnusable as error:
-        return 1 if "is not writable by us" in str(error) else 2
-    except BaseException:  # noqa: BLE001 - a forked test must not return to the test runner
-        return 3
-    return 0
+        with pytest.raises(StateFolderUnusable, match="is not writable by us"):
+            act_as_nobody(StateFolder(root=Path(folder)).require_usable)
