@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from daemon.domain.identifier import check_name
 from daemon.domain.instant import as_utc, write_instant
+from daemon.domain.phase import Course
 from daemon.errors import InvalidValue, UnknownTimeZone
 
 _CIVIL: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?", re.ASCII)
@@ -115,8 +116,14 @@ class Contract:
         provider: Whose contract it is.
         reference: The provider's number for it.
         account: The account it is billed to.
-        servers: Names of the servers that stop when it does.
+        servers: Names of the servers that stop when it does; none where it is about something
+            else.
+        stores: Names of the stores that perish with it: a bucket is rented, too.
+        subject: What else it keeps alive, in a person's words: the ops host, a domain.
         expiry: When it ends.
+        preset: Name of the provider facts that say what follows the expiry; see `Preset`.
+        course: What follows it where that is known better; overrides `preset`.
+        labels: Passed on to its servers.
         state: See `ContractState`.
         closed_reason: Why a person closed it.
         closed_by: Who did.
@@ -128,8 +135,13 @@ class Contract:
     provider: str
     reference: str | None = None
     account: str | None = None
-    servers: tuple[str, ...]
+    servers: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+    subject: str | None = None
     expiry: Expiry
+    preset: str | None = None
+    course: Course | None = None
+    labels: tuple[str, ...] = ()
     state: ContractState = ContractState.ACTIVE
     closed_reason: str | None = None
     closed_by: str | None = None
@@ -139,12 +151,16 @@ class Contract:
     def __post_init__(self) -> None:
         check_name(self.name)
         _require_words(self.provider, "The provider")
-        if not self.servers:
-            raise InvalidValue(f"The contract {self.name} names no server.", hint="Use --server.")
-        servers = tuple(dict.fromkeys(check_name(server) for server in self.servers))
+        if not (self.servers or self.stores or self.subject):
+            raise InvalidValue(
+                f"The contract {self.name} is about nothing.",
+                hint="Name what lives by it: --server, --store, or --subject in words.",
+            )
+        for names in ("servers", "stores", "labels"):
+            clean = tuple(dict.fromkeys(check_name(name) for name in getattr(self, names)))
+            object.__setattr__(self, names, clean)
         if (self.state is ContractState.CLOSED) != (self.closed_at is not None):
             raise InvalidValue(f"The contract {self.name} is closed only together with a date.")
-        object.__setattr__(self, "servers", servers)
         object.__setattr__(self, "created_at", as_utc(self.created_at))
         if self.closed_at is not None:
             object.__setattr__(self, "closed_at", as_utc(self.closed_at))

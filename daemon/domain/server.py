@@ -19,6 +19,8 @@ _HOST: Final = re.compile(r"[A-Za-z0-9.:_][A-Za-z0-9.:_-]{0,252}", re.ASCII)
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _KEY_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9@.-]*", re.ASCII)
 _HIGHEST_PORT: Final = 65535
+_HIGHEST_VALUE: Final = 1_000_000
+_LOWEST_BANDWIDTH: Final = 1024
 #: rsync reads these beginnings of a pattern as rules of another kind.
 _RULE_MARKS: Final = ("+ ", "- ")
 
@@ -41,6 +43,12 @@ class Server:
         one_file_system: Do not cross into other mounted file systems.
         store: Name of the store, or None for the default one.
         verify_depth: How deep its runs are verified, or None for the default.
+        labels: Words that choose the policy.
+        value: How much would be lost with it, by a person's word; higher goes first where not
+            everything can be saved.
+        priority: Its most precious paths, in order; each is one of `paths` or below one.
+        bandwidth: Bytes a second at most; None for no limit of its own.
+        fate_accepted: A person knows that its store would perish with it, and wants it so.
         created_at: When it was registered (UTC).
 
     Raises:
@@ -59,6 +67,11 @@ class Server:
     one_file_system: bool = False
     store: str | None = None
     verify_depth: Depth | None = None
+    labels: tuple[str, ...] = ()
+    value: int = 0
+    priority: tuple[str, ...] = ()
+    bandwidth: int | None = None
+    fate_accepted: bool = False
     created_at: datetime
 
     def __post_init__(self) -> None:
@@ -71,6 +84,10 @@ class Server:
         for pattern in self.excludes:
             _check_exclude(pattern, paths)
         object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "priority", _check_priority(self.priority, paths))
+        labels = tuple(dict.fromkeys(check_name(label) for label in self.labels))
+        object.__setattr__(self, "labels", labels)
+        _check_weights(self.value, self.bandwidth)
         object.__setattr__(self, "created_at", as_utc(self.created_at))
 
 
@@ -139,6 +156,28 @@ def _normalise_path(path: str) -> str:
         # What `..` means depends on symbolic links that only the server knows.
         raise InvalidValue(f"The path {path} contains `..`.", hint="Write it without.")
     return "/" + posixpath.normpath(path).lstrip("/")
+
+
+def _check_priority(precious: tuple[str, ...], paths: tuple[str, ...]) -> tuple[str, ...]:
+    """The precious paths, clean; each must be among what is saved at all."""
+    clean = tuple(dict.fromkeys(_normalise_path(path) for path in precious))
+    for path in clean:
+        if path not in paths and not any(_is_below(path, other) for other in paths):
+            raise InvalidValue(
+                f"The precious path {path} is not among the paths that are saved.",
+                hint="Add it with --path, or name one below them.",
+            )
+    return clean
+
+
+def _check_weights(value: int, bandwidth: int | None) -> None:
+    if not 0 <= value <= _HIGHEST_VALUE:
+        raise InvalidValue(f"The value {value} is not one of 0 to {_HIGHEST_VALUE}.")
+    if bandwidth is not None and bandwidth < _LOWEST_BANDWIDTH:
+        raise InvalidValue(
+            f"A bandwidth of {bandwidth} bytes a second is too small to be meant.",
+            hint=f"Give at least {_LOWEST_BANDWIDTH}, or none for no limit.",
+        )
 
 
 def _is_below(path: str, outer: str) -> bool:

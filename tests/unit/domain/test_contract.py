@@ -128,10 +128,15 @@ def test_a_closed_contract_stays_as_it_is():
         renew(closed, Expiry(text="2028-01-01"), evidence="x", who="li", at=NOW)
 
 
-def test_a_contract_names_each_of_its_servers_once_and_at_least_one():
+def test_a_contract_names_each_of_its_servers_once():
     assert a_contract(servers=("a", "b", "a")).servers == ("a", "b")
-    with pytest.raises(InvalidValue, match="no server"):
+
+
+def test_a_contract_is_about_servers_stores_or_something_in_words():
+    with pytest.raises(InvalidValue, match="about nothing"):
         a_contract(servers=())
+    assert a_contract(servers=(), stores=("main",)).stores == ("main",)
+    assert a_contract(servers=(), subject="the ops host").subject == "the ops host"
 
 
 def test_a_contract_is_not_closed_without_a_date():
