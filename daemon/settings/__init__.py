@@ -20,6 +20,7 @@ from daemon.settings.model import (
     StoreSecretName,
     StoreSettings,
 )
+from daemon.settings.planning import PlanningSettings, PolicySettings
 
 __all__ = [
     "Configuration",
@@ -27,6 +28,8 @@ __all__ = [
     "DefaultSettings",
     "Entry",
     "Environment",
+    "PlanningSettings",
+    "PolicySettings",
     "Settings",
     "StoreSecretName",
     "StoreSettings",

@@ -2,23 +2,27 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from daemon.domain.duration import write_duration
+from daemon.domain.plan import Assumptions, Limits
+from daemon.domain.policy import Policy
 from daemon.errors import NotFound, SettingsError
 from daemon.secrets import InlineSecret, Secret, SecretCommand, SecretFile, SecretSource
 from daemon.settings.files import Environment, KeyPath, MergedFiles, read_settings_files
 from daemon.settings.model import (
     DaemonSettings,
     DefaultSettings,
-    Section,
     Settings,
     StoreSecretName,
     StoreSettings,
 )
+from daemon.settings.planning import RungSettings, policies_of
 from daemon.settings.problems import (
     STORE_SECRETS,
     contradictions,
@@ -26,6 +30,7 @@ from daemon.settings.problems import (
     model_problems,
     nearest,
 )
+from daemon.settings.section import Section
 from daemon.state_folder import StateFolder
 
 #: Fields whose value is a path; read off the models so that a new one is not forgotten.
@@ -89,6 +94,23 @@ class Configuration:
                 hint="List them with `lapseguard store list`.",
             )
         return wanted, stores[wanted]
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The ways of saving servers, the default one first."""
+        return policies_of(self.settings.policies)
+
+    @property
+    def limits(self) -> Limits:
+        """What runs have to share."""
+        stores = self.settings.stores.items()
+        limited = {name: int(each.bandwidth) for name, each in stores if each.bandwidth}
+        return self.settings.planning.limits(limited)
+
+    @property
+    def assumptions(self) -> Assumptions:
+        """What planning takes for granted where nothing is known."""
+        return self.settings.planning.assumptions()
 
     def repository_url(self, server: str, store: str | None = None) -> str:
         """Where a server's repository is: `<store url>/NAME`. Raises as `store` does."""
@@ -218,6 +240,8 @@ def _entries(settings: Settings, merged: MergedFiles, environment: Environment) 
         (("daemon",), settings.daemon),
         *((("stores", name), store) for name, store in settings.stores.items()),
         (("defaults",), settings.defaults),
+        (("planning",), settings.planning),
+        *((("policies", name), policy) for name, policy in settings.policies.items()),
     ]
     for parents, section in sections:
         for name in type(section).model_fields:
@@ -249,7 +273,11 @@ def _origin(key: KeyPath, merged: MergedFiles, environment: Environment) -> str:
 
 def _shown(value: object) -> str | int | bool | list[str]:
     if isinstance(value, tuple):
-        return [str(part) for part in value]
+        return [str(_shown(part)) for part in value]
+    if isinstance(value, RungSettings):
+        return f"within {write_duration(value.within)} every {write_duration(value.every)}"
+    if isinstance(value, timedelta):
+        return write_duration(value)
     if isinstance(value, int):
         return value
     return masked_url(str(value))

@@ -1,23 +1,18 @@
 """Every name that a settings file may use, one model for each table."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ByteSize,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-)
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, WithJsonSchema
 
 from daemon.domain.identifier import check_name
 from daemon.errors import InvalidValue
 from daemon.secrets import Secret
+from daemon.settings.planning import PlanningSettings, PolicySettings, PositiveDuration
+from daemon.settings.section import Section
 
 StoreSecretName = Literal[
     "access_key_id", "secret_access_key", "session_token", "repository_password"
@@ -87,18 +82,6 @@ InlineSecretText = Annotated[
 ]
 
 
-class Section(BaseModel):
-    """A table: unknown names are errors, and no value appears in an error's text."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        allow_inf_nan=False,
-    )
-
-
 class DaemonSettings(Section):
     """`[daemon]`: where the program keeps its state."""
 
@@ -117,12 +100,25 @@ class DaemonSettings(Section):
     database_password_command: Command | None = Field(
         default=None, description="Program printing it."
     )
+    lease: PositiveDuration = Field(
+        default=timedelta(seconds=90),
+        description="Another daemon takes a run over when its owner is silent for so long.",
+    )
 
 
 class StoreSettings(Section):
     """`[stores.NAME]`: one place that repositories are written to."""
 
     url: StoreUrl = Field(description="s3://bucket/prefix or file:///srv/backups.")
+    provider: str | None = Field(
+        default=None, min_length=1, description="Who rents it out, named as in contracts."
+    )
+    account: str | None = Field(
+        default=None, min_length=1, description="The account it is billed to."
+    )
+    bandwidth: ByteSize | None = Field(
+        default=None, ge=1024, description="Bytes a second of all runs that write to it."
+    )
     endpoint: Endpoint | None = Field(default=None, description="S3 endpoint; AWS when absent.")
     region: str | None = Field(default=None, min_length=1, description="S3 region.")
     ca_bundle: SettingsPath | None = Field(
@@ -195,3 +191,5 @@ class Settings(Section):
     daemon: DaemonSettings = DaemonSettings()
     stores: Mapping[StoreName, StoreSettings] = Field(default_factory=dict)
     defaults: DefaultSettings = DefaultSettings()
+    planning: PlanningSettings = PlanningSettings()
+    policies: Mapping[StoreName, PolicySettings] = Field(default_factory=dict)

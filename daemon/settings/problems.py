@@ -18,6 +18,7 @@ from daemon.settings.model import (
     StoreSecretName,
     StoreSettings,
 )
+from daemon.settings.planning import PlanningSettings, PolicySettings
 
 STORE_SECRETS: Final[tuple[StoreSecretName, ...]] = get_args(StoreSecretName)
 _FORMS: Final = ("", "_file", "_command")
@@ -25,7 +26,11 @@ _MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "daemon": DaemonSettings,
     "stores": StoreSettings,
     "defaults": DefaultSettings,
+    "planning": PlanningSettings,
+    "policies": PolicySettings,
 }
+#: Tables whose children are tables with names of the operator's own.
+_NAMED: Final = frozenset({"stores", "policies"})
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -52,6 +57,7 @@ def contradictions(merged: MergedFiles, environment: Environment) -> Iterator[st
                 text = f"is given more than once: {', '.join(given)}; keep one of them"
                 yield _line((*key, name), text, merged)
         yield from _lone_keys(key, table, merged, environment)
+    yield from _unlabelled_policies(merged)
     yield from _unknown_default_store(merged)
     yield from _exposed_secrets(merged)
 
@@ -85,7 +91,7 @@ def _suggestion(key: KeyPath) -> str:
     likely = difflib.get_close_matches(key[-1], known, n=1, cutoff=0.8)
     for table, other in _MODELS.items():
         if not likely and key[-1] in other.model_fields:
-            return f"; it belongs in [{table}{'.NAME' if table == 'stores' else ''}]"
+            return f"; it belongs in [{table}{'.NAME' if table in _NAMED else ''}]"
     return nearest(key[-1], known)
 
 
@@ -124,6 +130,16 @@ def _lone_keys(
     if key[0] == "stores" and len(present) == 1:
         (missing,) = set(pair) - set(present)
         yield _line((*key, present[0]), f"is given without `{missing}`", merged)
+
+
+def _unlabelled_policies(merged: MergedFiles) -> Iterator[str]:
+    """A policy that no label chooses would be forgotten in silence."""
+    policies = merged.tree.get("policies")
+    for name, table in policies.items() if isinstance(policies, dict) else ():
+        labelled = isinstance(table, dict) and bool(table.get("labels"))
+        if labelled == (name == "default"):
+            text = "takes no labels: it is for all others" if labelled else "names no `labels`"
+            yield _line(("policies", name), text, merged)
 
 
 def _unknown_default_store(merged: MergedFiles) -> Iterator[str]:

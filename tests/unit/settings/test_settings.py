@@ -11,6 +11,8 @@ from daemon.settings import (
     DaemonSettings,
     DefaultSettings,
     Environment,
+    PlanningSettings,
+    PolicySettings,
     StoreSettings,
     configure,
     load_configuration,
@@ -18,6 +20,7 @@ from daemon.settings import (
     settings_schema,
 )
 
+MODELS = (DaemonSettings, StoreSettings, DefaultSettings, PlanningSettings, PolicySettings)
 GOOD = """
 [daemon]
 state_dir = "state"
@@ -219,7 +222,7 @@ def test_the_example_settings_are_right(folder: Path) -> None:
 
 def test_the_example_mentions_every_setting_and_its_default() -> None:
     text = EXAMPLE.read_text()
-    for model in (DaemonSettings, StoreSettings, DefaultSettings):
+    for model in MODELS:
         for name, field in model.model_fields.items():
             if not name.endswith(("_file", "_command")) and "Secret" not in str(field.annotation):
                 assert f"{name} " in text, name
