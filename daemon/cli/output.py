@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.invocation import invocation_of
+from daemon.domain.duration import span as span  # noqa: PLC0414 - part of how answers look
 from daemon.domain.instant import write_second
 from daemon.errors import NotConfirmed
 from daemon.printable import printable, printable_lines
@@ -128,19 +129,6 @@ def size(count: int | None) -> str:
             return f"{count} B" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= _KIB
     return f"{amount:.1f} TiB"
-
-
-def span(duration: timedelta) -> str:
-    """A duration for people, in its two largest units: `3 d 4 h`; negative ones get a minus."""
-    seconds = int(abs(duration.total_seconds()))
-    sign = "-" if duration < timedelta() else ""
-    days, rest = divmod(seconds, 86400)
-    hours, rest = divmod(rest, 3600)
-    minutes, rest = divmod(rest, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    largest = next((i for i, (value, _) in enumerate(parts) if value), len(parts) - 1)
-    shown = [f"{value} {unit}" for value, unit in parts[largest : largest + 2] if value]
-    return sign + " ".join(shown or ["0 s"])
 
 
 def instant(at: datetime | None) -> str:

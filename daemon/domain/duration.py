@@ -1,4 +1,4 @@
-"""Lengths of time as people write them in settings, presets and fleet files: `15d`, `1d12h`."""
+"""Lengths of time as people write and read them: `1d12h` in files, `1 d 12 h` in sentences."""
 
 import re
 from collections.abc import Mapping
@@ -52,3 +52,16 @@ def write_duration(length: timedelta) -> str:
         parts.append(f"{count}{unit}" if count else "")
     text = "".join(parts)
     return f"-{text}" if text and length < timedelta() else text or "0"
+
+
+def span(duration: timedelta) -> str:
+    """A duration for people, in its two largest units: `3 d 4 h`; negative ones get a minus."""
+    seconds = int(abs(duration.total_seconds()))
+    sign = "-" if duration < timedelta() else ""
+    days, rest = divmod(seconds, 86400)
+    hours, rest = divmod(rest, 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    largest = next((i for i, (value, _) in enumerate(parts) if value), len(parts) - 1)
+    shown = [f"{value} {unit}" for value, unit in parts[largest : largest + 2] if value]
+    return sign + " ".join(shown or ["0 s"])

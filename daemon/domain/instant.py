@@ -1,12 +1,15 @@
 """Instants: aware, in UTC, and written one way."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from daemon.errors import InvalidValue
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def as_utc(at: datetime) -> datetime:
@@ -18,6 +21,14 @@ def as_utc(at: datetime) -> datetime:
     if at.utcoffset() is None:
         raise InvalidValue(f"The time {at.isoformat()} has no UTC offset.")
     return at.astimezone(UTC)
+
+
+def shift(at: datetime, by: timedelta) -> datetime:
+    """`at + by` in UTC, held at the ends of what a calendar can hold: it never fails."""
+    try:
+        return as_utc(at) + by
+    except OverflowError:
+        return _LATEST if by > timedelta() else _EARLIEST
 
 
 def write_instant(at: datetime) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from daemon.domain.instant import as_utc
+from daemon.domain.instant import as_utc, shift
 from daemon.errors import InvalidValue
 
 
@@ -103,12 +103,12 @@ class Timeline:
     @property
     def stop_at(self) -> datetime:
         """When ssh ends."""
-        return self.expires + self.course.stop
+        return shift(self.expires, self.course.stop)
 
     @property
     def release_at(self) -> datetime:
         """When the data is destroyed."""
-        return self.expires + self.course.release
+        return shift(self.expires, self.course.release)
 
     def phase(self, now: datetime) -> Phase:
         """The phase that holds at `now`."""
