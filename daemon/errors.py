@@ -5,7 +5,7 @@
     │   ├── SettingsError    SecretError      InvalidValue    UnknownTimeZone
     │   ├── NotFound         AlreadyExists    InUse           NotConfirmed
     ├── StateError                        the state folder or the database is not usable
-    │   ├── StateFolderUnusable
+    │   ├── StateFolderUnusable  DaemonActive
     │   └── DatabaseError
     │       ├── DatabaseUnreachable  DatabaseMissing  DatabaseTooOld  DatabaseTooNew
     │       └── DatabaseBusy*        DatabaseDamaged
@@ -122,6 +122,15 @@ class StateFolderUnusable(StateError):
     """The state folder is missing, not writable, or open to others."""
 
     default_hint = "Run as the user that owns it, or set `state_dir`; `lapseguard init` creates it."
+
+
+class DaemonActive(StateError):
+    """Another daemon works with the same state folder or the same SQLite database."""
+
+    default_hint = (
+        "Leave it to that one, or stop it first. Several daemons share the work only through one "
+        "PostgreSQL database, each with a state folder of its own."
+    )
 
 
 class DatabaseError(StateError):

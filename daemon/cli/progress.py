@@ -6,12 +6,10 @@ systemd or with `--log-json`: structured events. With `-q` or `--json`: nothing 
 
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -33,6 +31,7 @@ from daemon.domain.verification import Depth
 from daemon.printable import printable_lines
 from daemon.services.backup import BackupObserver
 from daemon.services.proof import Step
+from daemon.services.run_log import RunLog, repeat
 from daemon.telemetry import wants_json
 
 _REDRAW_SECONDS: Final = 0.2
@@ -94,7 +93,7 @@ class PlainLines(Silent):
     @contextmanager
     def capturing(self, progress: CaptureProgress) -> Iterator[None]:
         """One line every ten seconds."""
-        with _repeat(_LINE_SECONDS, lambda: self._say(f"  {describe(progress.read())}")):
+        with repeat(_LINE_SECONDS, lambda: self._say(f"  {describe(progress.read())}")):
             yield
         self._say(f"  {describe(progress.read())}")
 
@@ -115,44 +114,16 @@ class PlainLines(Silent):
         sys.stderr.flush()
 
 
-class Events(Silent):
+class Events(RunLog):
     """Structured events."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger("lapseguard")
-
-    def entered(self, run: Run) -> None:
-        """`run.STATE`, with the ids."""
-        error = run.error.code if run.error else None
-        self._log.info(f"run.{run.state.value}", run=run.run, server=run.server, error=error)
+        super().__init__(every=_LINE_SECONDS)
 
     @contextmanager
-    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
-        """`capture.progressed` every ten seconds, and at the end."""
-        with _repeat(_LINE_SECONDS, lambda: self._report(progress.read())):
-            yield
-        self._report(progress.read())
-
-    @contextmanager
-    def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
-        """`proof.started`."""
-        self._log.info("proof.started", depth=depth.value, packs=packs)
+    def restoring(self, _total: int | None) -> Iterator[Step]:
+        """Nothing to say."""
         yield lambda _: None
-
-    def warned(self, message: str) -> None:
-        """`run.warned`."""
-        self._log.warning("run.warned", message=message)
-
-    def _report(self, standing: CaptureStanding) -> None:
-        self._log.info(
-            "capture.progressed",
-            phase=standing.phase.value,
-            arrived_files=standing.arrived_files,
-            arrived_bytes=standing.arrived_bytes,
-            stored_files=standing.stored_files,
-            stored_bytes=standing.stored_bytes,
-            expected_bytes=standing.expected_bytes,
-        )
 
 
 class Terminal(Silent):
@@ -185,7 +156,7 @@ class Terminal(Silent):
                     total=now.expected_bytes,
                 )
 
-            with _repeat(_REDRAW_SECONDS, redraw):
+            with repeat(_REDRAW_SECONDS, redraw):
                 yield
             redraw()
 
@@ -243,21 +214,3 @@ def describe(standing: CaptureStanding) -> str:
         f"{_PHASES[standing.phase]}: {standing.arrived_files:,} files arrived, "
         f"{standing.stored_files:,} stored, {size(standing.stored_bytes)}"
     )
-
-
-@contextmanager
-def _repeat(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Call `action` every so often in a thread of its own while the block runs."""
-    done = threading.Event()
-
-    def tick() -> None:
-        while not done.wait(seconds):
-            action()
-
-    ticking = threading.Thread(target=tick, name="display", daemon=True)
-    ticking.start()
-    try:
-        yield
-    finally:
-        done.set()
-        ticking.join()

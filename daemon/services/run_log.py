@@ -1,0 +1,81 @@
+"""How a run shows itself in the log: a structured event at each step, and now and then between."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from backends.capture.progress import CaptureProgress, CaptureStanding
+from daemon.domain.run import Run
+from daemon.domain.verification import Depth
+from daemon.services.proof import Step
+
+
+class RunLog:
+    """Structured events; see `BackupObserver`."""
+
+    def __init__(self, *, every: float, **known: object) -> None:
+        """Say how far the capture is every so many seconds; `known` is part of each event."""
+        self._every = every
+        self._log = structlog.get_logger("lapseguard").bind(**known)
+
+    @property
+    def wants_estimate(self) -> bool:
+        """Nobody waits for the end of a line."""
+        return False
+
+    def entered(self, run: Run) -> None:
+        """`run.STATE`, with the ids."""
+        self._log = self._log.bind(run=run.run, server=run.server)
+        if run.error is None:
+            self._log.info(f"run.{run.state.value}")
+            return
+        say = self._log.warning if run.is_final else self._log.info
+        say(f"run.{run.state.value}", error=run.error.code, message=run.error.message)
+
+    @contextmanager
+    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
+        """`capture.progressed` every so often, and at the end."""
+        with repeat(self._every, lambda: self._report(progress.read())):
+            yield
+        self._report(progress.read())
+
+    @contextmanager
+    def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
+        """`proof.started`."""
+        self._log.info("proof.started", depth=depth.value, packs=packs)
+        yield lambda _: None
+
+    def warned(self, message: str) -> None:
+        """`run.warned`."""
+        self._log.warning("run.warned", message=message)
+
+    def _report(self, standing: CaptureStanding) -> None:
+        self._log.info(
+            "capture.progressed",
+            phase=standing.phase.value,
+            arrived_files=standing.arrived_files,
+            arrived_bytes=standing.arrived_bytes,
+            stored_files=standing.stored_files,
+            stored_bytes=standing.stored_bytes,
+            expected_bytes=standing.expected_bytes,
+        )
+
+
+@contextmanager
+def repeat(seconds: float, action: Callable[[], None]) -> Iterator[None]:
+    """Call `action` every so often in a thread of its own while the block runs."""
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(seconds):
+            action()
+
+    ticking = threading.Thread(target=tick, name="display", daemon=True)
+    ticking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticking.join()
