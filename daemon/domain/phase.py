@@ -14,7 +14,7 @@ class Phase:
     """A stretch of time with fixed capabilities; it lasts until the next one begins.
 
     Attributes:
-        name: A word for people, e.g. `grace`, `stopped`, `released`.
+        name: A word for people, e.g. `grace`, `stopped`, `released`; without `:`.
         start: When it begins, counted from the expiry; negative where it begins before.
         ssh: Whether the server can be reached, so that runs are possible.
         snapshot: Whether the provider still makes snapshots.
@@ -30,10 +30,12 @@ class Phase:
     data: bool = True
 
     def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise InvalidValue("A phase has no name.")
-        if not self.data and (self.ssh or self.snapshot):
-            raise InvalidValue(f"The phase {self.name} has no data, so nothing of it can be saved.")
+        if not self.name.strip() or ":" in self.name or not self.name.isprintable():
+            raise InvalidValue(f"{self.name!r} cannot be the name of a phase.")
+        if not self.data and (self.ssh or self.snapshot or self.renewal):
+            raise InvalidValue(
+                f"The phase {self.name} has no data, so there is nothing to save or to renew."
+            )
 
 
 #: Before the first phase of a course: everything works.
@@ -58,8 +60,10 @@ class Course:
         starts = [phase.start for phase in self.phases]
         if starts != sorted(set(starts)):
             raise InvalidValue("The phases are not in the order of their starts, each later.")
-        if not self.phases or [phase.data for phase in self.phases[:-1]].count(False):
-            raise InvalidValue("Only the last phase has no data; there must be one before it ends.")
+        if not self.phases:
+            raise InvalidValue("There is no phase.")
+        if not all(phase.data for phase in self.phases[:-1]):
+            raise InvalidValue("Another phase follows the one in which the data is destroyed.")
         if self.phases[-1].data:
             raise InvalidValue(
                 "The phases do not say when the data is destroyed.",

@@ -1,0 +1,1 @@
+"""Facts about providers, one TOML file for each product; `catalogue` reads them."""
