@@ -50,9 +50,15 @@ class Application:
     engine: Engine
     actor: str
 
-    def units(self, *, read_only: bool = False) -> UnitOfWork:
+    def units(self, *, read_only: bool = False, at_once: bool = False) -> UnitOfWork:
         """A new unit of work; see `daemon.services.units.Units`."""
-        return UnitOfWork(self.engine, clock=self.clock, actor=self.actor, read_only=read_only)
+        return UnitOfWork(
+            self.engine,
+            clock=self.clock,
+            actor=self.actor,
+            read_only=read_only,
+            at_once=at_once,
+        )
 
     @property
     def registry(self) -> Registry:

@@ -103,6 +103,7 @@ class Run:
         kind: Why it was started.
         state: How far it is.
         started_at: When it was claimed (UTC).
+        verifying_at: When everything was stored and its proof began (UTC); None before.
         finished_at: When it reached a final state (UTC); None before.
         files: This and the next four: see `Captured`; None until known.
         manifest_sha256: Digest, in hex, of its manifest document; None until there is one.
@@ -119,6 +120,7 @@ class Run:
     kind: RunKind
     state: RunState
     started_at: datetime
+    verifying_at: datetime | None = None
     finished_at: datetime | None = None
     files: int | None = None
     bytes: int | None = None
@@ -139,7 +141,7 @@ class Run:
             raise InvalidValue(f"The run {self.run} is {self.state.value} only with an end time.")
         if self.manifest_sha256 is not None:
             check_sha256(self.manifest_sha256, "manifest digest")
-        for name in ("started_at", "finished_at", "lease_until"):
+        for name in ("started_at", "verifying_at", "finished_at", "lease_until"):
             at = getattr(self, name)
             if at is not None:
                 object.__setattr__(self, name, as_utc(at))
@@ -164,7 +166,7 @@ def advance(
     Args:
         run: As it was.
         state: The next state.
-        at: Now; becomes `finished_at` in a final state.
+        at: Now; becomes `finished_at` in a final state, `verifying_at` in that one.
         captured: What is known by now; what was known before stays otherwise.
         manifest_sha256: Likewise.
         error: Why it did not end well; only with a final state.
@@ -181,6 +183,7 @@ def advance(
     after = replace(
         _with_captured(run, captured),
         state=state,
+        verifying_at=at if state is RunState.VERIFYING else run.verifying_at,
         finished_at=at if final else None,
         manifest_sha256=manifest_sha256 or run.manifest_sha256,
         error=error,

@@ -8,5 +8,5 @@ from daemon.store.unit_of_work import UnitOfWork
 class Units(Protocol):
     """Makes units of work; `daemon.bootstrap` has the one that counts."""
 
-    def __call__(self, *, read_only: bool = False) -> UnitOfWork:
-        """A unit that is entered by `with`. A reading one waits for nobody."""
+    def __call__(self, *, read_only: bool = False, at_once: bool = False) -> UnitOfWork:
+        """A unit that is entered by `with`; see `UnitOfWork`. A reading one waits for nobody."""

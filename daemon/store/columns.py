@@ -7,6 +7,8 @@ from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
 from daemon.domain.instant import as_utc
+from daemon.domain.phase import Course
+from daemon.store.courses import read_course, write_course
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -47,3 +49,20 @@ class TextTuple(TypeDecorator[tuple[str, ...]]):
         """Database to Python."""
         del dialect
         return None if value is None else tuple(json.loads(value))
+
+
+class CourseText(TypeDecorator[Course]):
+    """What follows an expiry, as JSON; see `write_course`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Course | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        del dialect
+        return None if value is None else write_course(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Course | None:
+        """Database to Python."""
+        del dialect
+        return None if value is None else read_course(value)

@@ -42,7 +42,5 @@ def begin_reading(connection: Connection) -> None:
 
 
 def begin_writing(connection: Connection) -> None:
-    """Begin a transaction that is the only writing one; waits for the one before it."""
+    """Begin a transaction that may write: on SQLite the only one; see `Transaction.take_turn`."""
     connection.begin()
-    if connection.dialect.name == "postgresql":
-        postgresql.lock_writers(connection)

@@ -8,11 +8,13 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, func, make_url, select
 
 import daemon
+from daemon.clock import SystemClock
 from daemon.errors import DatabaseDamaged
 from daemon.store.driver_errors import translated
 from daemon.store.engine import open_engine
 from daemon.store.schema import HEAD, current_revision, require_known
 from daemon.store.sqlite import create_file, sqlite_path
+from daemon.store.standings import rebuild_standings
 
 #: Any fixed number; keeps two programs from migrating one PostgreSQL database at once.
 _MIGRATION_LOCK = 0x6D696772  # "migr"
@@ -62,6 +64,9 @@ def upgrade_engine(engine: Engine) -> Upgrade:
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
             _require_sound_keys(connection)
+            if before != HEAD:
+                # By this program's own rules, which migrations of long ago cannot know.
+                rebuild_standings(connection, SystemClock())
     return Upgrade(before=before, after=HEAD)
 
 

@@ -51,11 +51,13 @@ def open_postgresql(url: URL) -> Engine:
 
 
 def lock_writers(connection: Connection) -> None:
-    """Wait until no other writer is in a transaction; ours is the only one then until it ends.
+    """Wait until no other writer is in a turn; ours is the only one then until it ends.
 
-    As SQLite has it anyway. Not a lock on a table: vacuuming the table would hold writers up.
+    As SQLite has it anyway, where nothing is done. Not a lock on a table: vacuuming the table
+    would hold writers up.
     """
-    connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_WRITER_LOCK)))
 
 
 def _options(url: URL) -> str:

@@ -7,11 +7,13 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.instant import write_instant, write_second
-from daemon.domain.run import Failure, Run, RunKind, RunState, advance
+from daemon.domain.run import Run, RunKind, RunState, advance
 from daemon.errors import ClaimLost, InvalidValue, RunActive
 from daemon.store.missing import not_found
+from daemon.store.run_rows import read_run, run_values
+from daemon.store.standings import Standings
 from daemon.store.tables import RUNS
-from daemon.store.transaction import AnyRow, Transaction
+from daemon.store.transaction import Transaction
 
 
 class Runs:
@@ -21,8 +23,9 @@ class Runs:
     with ClaimLost once somebody else has taken over; the owner then stops at once.
     """
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, standings: Standings) -> None:
         self._transaction = transaction
+        self._standings = standings
 
     def claim(
         self,
@@ -67,17 +70,19 @@ class Runs:
             owner=owner,
             lease_until=now + lease,
         )
-        self._transaction.insert(RUNS, _values(claimed))
+        self._transaction.insert(RUNS, run_values(claimed))
+        self._standings.refresh(server)
         payload = {"server": server, "kind": kind.value, "owner": owner, "epoch": claimed.epoch}
         self._transaction.record("run.claimed", run, payload)
         return claimed
 
     def save(self, run: Run) -> None:
         """Record how far a claimed run is; see `advance`. Raises ClaimLost."""
-        values = _values(run)
+        values = run_values(run)
         # The lease is the database's to know: a value read earlier must not shorten it.
         del values["lease_until"]
         self._write(run, values)
+        self._standings.refresh(run.server)
         self._transaction.record(f"run.{run.state.value}", run.run, _payload(run))
 
     def extend_lease(self, run: Run, lease: timedelta) -> Run:
@@ -96,7 +101,8 @@ class Runs:
             raise InvalidValue(f"The run {run.run} is {run.state.value}, so it cannot be adopted.")
         if self._find(RUNS.c.run == run.run):
             return False
-        self._transaction.insert(RUNS, _values(run))
+        self._transaction.insert(RUNS, run_values(run))
+        self._standings.refresh(run.server)
         self._transaction.record("run.adopted", run.run, {**_payload(run), "server": run.server})
         return True
 
@@ -136,7 +142,7 @@ class Runs:
             )
         abandoned = advance(before, RunState.ABANDONED, now)
         # A higher epoch on the old row too: from here on, its owner's writes match nothing.
-        self._write(before, {**_values(abandoned), "epoch": before.epoch + 1})
+        self._write(before, {**run_values(abandoned), "epoch": before.epoch + 1})
         payload = {"owner": before.owner, "lease_until": write_instant(before.lease_until)}
         self._transaction.record("run.abandoned", before.run, payload)
 
@@ -155,63 +161,11 @@ class Runs:
 
     def _find(self, *where: ColumnElement[bool], limit: int | None = None) -> tuple[Run, ...]:
         query = select(RUNS).where(*where).order_by(RUNS.c.started_at.desc(), RUNS.c.run.desc())
-        return tuple(_run(row) for row in self._transaction.fetch(query.limit(limit)))
+        return tuple(read_run(row) for row in self._transaction.fetch(query.limit(limit)))
 
 
 def _claim_lost(run: Run) -> ClaimLost:
     return ClaimLost(f"The run {run.run} of {run.server} is no longer ours.")
-
-
-def _run(row: AnyRow) -> Run:
-    return Run(
-        run=row.run,
-        server=row.server,
-        kind=RunKind(row.kind),
-        state=RunState(row.state),
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        files=row.files,
-        bytes=row.bytes,
-        stored_bytes=row.stored_bytes,
-        new_bytes=row.new_bytes,
-        snapshot=row.snapshot,
-        manifest_sha256=row.manifest_sha256,
-        store=row.store,
-        error=_failure(row),
-        epoch=row.epoch,
-        owner=row.owner,
-        lease_until=row.lease_until,
-    )
-
-
-def _failure(row: AnyRow) -> Failure | None:
-    if row.error_code is None:
-        return None
-    return Failure(code=row.error_code, message=row.error_message, hint=row.error_hint)
-
-
-def _values(run: Run) -> dict[str, object]:
-    return {
-        "run": run.run,
-        "server": run.server,
-        "kind": run.kind.value,
-        "state": run.state.value,
-        "started_at": run.started_at,
-        "finished_at": run.finished_at,
-        "files": run.files,
-        "bytes": run.bytes,
-        "stored_bytes": run.stored_bytes,
-        "new_bytes": run.new_bytes,
-        "snapshot": run.snapshot,
-        "manifest_sha256": run.manifest_sha256,
-        "store": run.store,
-        "error_code": None if run.error is None else run.error.code,
-        "error_message": None if run.error is None else run.error.message,
-        "error_hint": None if run.error is None else run.error.hint,
-        "epoch": run.epoch,
-        "owner": run.owner,
-        "lease_until": run.lease_until,
-    }
 
 
 def _payload(run: Run) -> JsonObject:

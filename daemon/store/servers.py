@@ -1,15 +1,22 @@
 """The registered servers."""
 
-from sqlalchemy import delete, select, update
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import bindparam, delete, select, update
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.contract import ContractState
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
 from daemon.errors import AlreadyExists, InUse
+from daemon.store.claims import make_claimable
 from daemon.store.missing import not_found
+from daemon.store.pieces import find_names
 from daemon.store.tables import CONTRACT_SERVERS, CONTRACTS, SERVERS
 from daemon.store.transaction import AnyRow, Transaction
+
+_UPDATE: Final = update(SERVERS).where(SERVERS.c.name == bindparam("changed"))
 
 
 class Servers:
@@ -20,10 +27,19 @@ class Servers:
 
     def add(self, server: Server) -> None:
         """Register a server. Raises AlreadyExists."""
-        if self._find(server.name) is not None:
-            raise AlreadyExists(f"There is a server {server.name} already.")
-        self._transaction.insert(SERVERS, _values(server))
-        self._transaction.record("server.added", server.name, _payload(server))
+        self.add_all((server,))
+
+    def add_all(self, servers: Sequence[Server]) -> None:
+        """Register many servers at once, none twice. Raises AlreadyExists, naming the first."""
+        names = [server.name for server in servers]
+        taken = find_names(self._transaction, SERVERS.c.name, names)
+        if taken or len(set(names)) < len(names):
+            name = next(name for name in names if name in taken or names.count(name) > 1)
+            raise AlreadyExists(f"There is a server {name} already.")
+        self._transaction.insert(SERVERS, *(_values(server) for server in servers))
+        make_claimable(self._transaction, names)
+        events = ((server.name, _payload(server)) for server in servers)
+        self._transaction.record_each("server.added", events)
 
     def get(self, name: str) -> Server:
         """The server of that name. Raises NotFound, naming the nearest one."""
@@ -40,12 +56,18 @@ class Servers:
 
     def update(self, server: Server) -> None:
         """Replace what is recorded about the server of that name. Raises NotFound."""
-        self.get(server.name)
-        values = _values(server)
-        del values["created_at"]
-        where = SERVERS.c.name == server.name
-        self._transaction.change(update(SERVERS).where(where).values(values))
-        self._transaction.record("server.updated", server.name, _payload(server))
+        self.update_all((server,))
+
+    def update_all(self, servers: Sequence[Server]) -> None:
+        """Replace what is recorded about many servers at once. Raises NotFound."""
+        names = [server.name for server in servers]
+        known = find_names(self._transaction, SERVERS.c.name, names)
+        for name in names:
+            if name not in known:
+                self.get(name)
+        self._transaction.change_each(_UPDATE, *(_changes(server) for server in servers))
+        events = ((server.name, _payload(server)) for server in servers)
+        self._transaction.record_each("server.updated", events)
 
     def remove(self, name: str) -> None:
         """Forget a server; its history and its repository stay.
@@ -92,29 +114,25 @@ def _server(row: AnyRow) -> Server:
         one_file_system=row.one_file_system,
         store=row.store,
         verify_depth=None if row.verify_depth is None else Depth(row.verify_depth),
+        labels=row.labels,
+        value=row.value,
+        priority=row.priority,
+        bandwidth=row.bandwidth,
+        fate_accepted=row.fate_accepted,
         created_at=row.created_at,
     )
 
 
 def _values(server: Server) -> dict[str, object]:
-    return {
-        "name": server.name,
-        "host": server.host,
-        "port": server.port,
-        "user": server.user,
-        "identity": server.identity,
-        "host_key": server.host_key,
-        "paths": server.paths,
-        "excludes": server.excludes,
-        "sudo": server.sudo,
-        "one_file_system": server.one_file_system,
-        "store": server.store,
-        "verify_depth": None if server.verify_depth is None else server.verify_depth.value,
-        "created_at": server.created_at,
-    }
+    return {"name": server.name, "created_at": server.created_at, **_payload(server)}
+
+
+def _changes(server: Server) -> dict[str, object]:
+    return {"changed": server.name, **_payload(server)}
 
 
 def _payload(server: Server) -> JsonObject:
+    """Everything but its name and the date of its registration; also the columns of its row."""
     return {
         "host": server.host,
         "port": server.port,
@@ -127,4 +145,9 @@ def _payload(server: Server) -> JsonObject:
         "one_file_system": server.one_file_system,
         "store": server.store,
         "verify_depth": None if server.verify_depth is None else server.verify_depth.value,
+        "labels": server.labels,
+        "value": server.value,
+        "priority": server.priority,
+        "bandwidth": server.bandwidth,
+        "fate_accepted": server.fate_accepted,
     }

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from daemon.store.columns import TextTuple, UtcDateTime
+from daemon.store.columns import CourseText, TextTuple, UtcDateTime
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -49,6 +49,11 @@ SERVERS: Final = Table(
     Column("one_file_system", Boolean, nullable=False),
     Column("store", Text),
     Column("verify_depth", Text),
+    Column("labels", TextTuple, nullable=False),
+    Column("value", Integer, nullable=False),
+    Column("priority", TextTuple, nullable=False),
+    Column("bandwidth", BigInteger),
+    Column("fate_accepted", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -62,6 +67,11 @@ CONTRACTS: Final = Table(
     # The contract's own words; the instant they mean is computed when needed.
     Column("expiry_text", Text, nullable=False),
     Column("expiry_timezone", Text),
+    Column("stores", TextTuple, nullable=False),
+    Column("subject", Text),
+    Column("preset", Text),
+    Column("course", CourseText),
+    Column("labels", TextTuple, nullable=False),
     Column("state", Text, nullable=False),
     Column("closed_reason", Text),
     Column("closed_by", Text),
@@ -91,6 +101,21 @@ RENEWALS: Final = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+ACKNOWLEDGEMENTS: Final = Table(
+    "acknowledgements",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("contract", ForeignKey("contracts.name"), nullable=False, index=True),
+    Column("decision", Text, nullable=False),
+    Column("until", UtcDateTime),
+    Column("reason", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    # The end that it was about.
+    Column("expiry_text", Text, nullable=False),
+    Column("expiry_timezone", Text),
+)
+
 RUNS: Final = Table(
     "runs",
     METADATA,
@@ -99,6 +124,7 @@ RUNS: Final = Table(
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
+    Column("verifying_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
     Column("files", BigInteger),
     Column("bytes", BigInteger),
@@ -115,6 +141,7 @@ RUNS: Final = Table(
     Column("lease_until", UtcDateTime, nullable=False),
     Index(None, "started_at"),
     Index(None, "server", "started_at"),
+    Index(None, "server", "epoch"),
 )
 #: Whatever else goes wrong, no server ever has two runs under way.
 Index(
@@ -123,6 +150,49 @@ Index(
     unique=True,
     sqlite_where=RUNS.c.finished_at.is_(None),
     postgresql_where=RUNS.c.finished_at.is_(None),
+)
+
+#: Drawn from runs and verifications, in the same transaction as those; see `Standings`. Absent for
+#: a server that has neither a run nor a measured size.
+STANDINGS: Final = Table(
+    "standings",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("copy_run", Text),
+    Column("copy_at", UtcDateTime),
+    Column("copy_depth", Text),
+    Column("copy_store", Text),
+    # The newest run.
+    Column("run", Text),
+    Column("kind", Text),
+    Column("state", Text),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Column("failures", Integer),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    Column("owner", Text),
+    # As of the last state; while the run is under way, `runs` knows better.
+    Column("lease_until", UtcDateTime),
+    Column("samples", Text, nullable=False),
+    # The one thing here that no history holds.
+    Column("measured_bytes", BigInteger),
+)
+
+#: One row for each server, never changed: it is locked while somebody begins a run of the server.
+#: Nothing else locks it, so one who has the lock and waits for the audit trail holds nobody up.
+CLAIMS: Final = Table("claims", METADATA, Column("server", Text, primary_key=True))
+
+#: The daemons that share this database.
+HOSTS: Final = Table(
+    "hosts",
+    METADATA,
+    Column("owner", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("seen_until", UtcDateTime, nullable=False),
 )
 
 MANIFESTS: Final = Table(

@@ -1,7 +1,7 @@
 """One database transaction: the statements of all repositories, and what they record."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from daemon.domain.audit import NO_EVENTS, AuditEvent, AuditHead, chain, head_of
 from daemon.domain.canonical import JsonObject
 from daemon.domain.instant import as_utc
 from daemon.store.driver_errors import translated
-from daemon.store.postgresql import CLOCK
+from daemon.store.postgresql import CLOCK, lock_writers
 from daemon.store.tables import AUDIT_EVENTS
 
 #: A row of any query; its columns are known to the query alone.
@@ -20,12 +20,22 @@ AnyRow: TypeAlias = Row[Any]
 
 
 class Transaction:
-    """What repositories do their work with; `UnitOfWork` begins and ends it."""
+    """What repositories do their work with; `UnitOfWork` begins and ends it.
 
-    def __init__(self, connection: Connection, *, clock: Clock, actor: str) -> None:
+    Args:
+        connection: Within a transaction.
+        clock: What time it is, unless the database says so itself.
+        actor: Whom audit events name.
+        has_turn: Whether it is known to be the only writing one.
+    """
+
+    def __init__(
+        self, connection: Connection, *, clock: Clock, actor: str, has_turn: bool = True
+    ) -> None:
         self._connection = connection
         self._clock = clock
         self._actor = actor
+        self._has_turn = has_turn
         self._head: AuditHead | None = None
 
     def fetch(self, statement: Executable) -> Sequence[AnyRow]:
@@ -44,7 +54,9 @@ class Transaction:
             return self._connection.execute(statement).scalar_one()
 
     def insert(self, table: Table, *rows: Mapping[str, object]) -> None:
-        """Add rows. The values stay out of the statement, which then is prepared only once."""
+        """Add rows, if any. The values stay out of the statement, which is prepared only once."""
+        if not rows:
+            return
         with translated():
             self._connection.execute(insert(table), [dict(row) for row in rows])
 
@@ -53,6 +65,13 @@ class Transaction:
         with translated():
             return self._connection.execute(statement).rowcount
 
+    def change_each(self, statement: Executable, *values: Mapping[str, object]) -> None:
+        """Do a statement with bound parameters once for each set of values, if there are any."""
+        if not values:
+            return
+        with translated():
+            self._connection.execute(statement, [dict(each) for each in values])
+
     def now(self) -> datetime:
         """The present instant: the database's, where several hosts share one, else our clock's."""
         if self._connection.dialect.name != "postgresql":
@@ -60,19 +79,37 @@ class Transaction:
         at: datetime = self.fetch_value(CLOCK)
         return as_utc(at)
 
+    def take_turn(self) -> None:
+        """Wait until no other writer is in a turn; ours lasts until the transaction ends.
+
+        What was read before may have changed meanwhile, unless something else guards it.
+        """
+        if not self._has_turn:
+            with translated():
+                lock_writers(self._connection)
+            self._has_turn = True
+            self._head = None
+
     def record(self, kind: str, subject: str, payload: JsonObject) -> AuditEvent:
         """Append an event to the audit trail, in the same transaction as what it tells of."""
-        event = chain(
-            self.head(),
-            at=self.now(),
-            actor=self._actor,
-            kind=kind,
-            subject=subject,
-            payload=payload,
-        )
-        self.insert(AUDIT_EVENTS, dataclasses.asdict(event))
-        self._head = head_of(event)
-        return event
+        return self.record_each(kind, ((subject, payload),))[0]
+
+    def record_each(
+        self, kind: str, subjects: Iterable[tuple[str, JsonObject]]
+    ) -> Sequence[AuditEvent]:
+        """Append events of one kind and one instant, each with its subject and payload."""
+        self.take_turn()
+        at, head = self.now(), self.head()
+        events: list[AuditEvent] = []
+        for subject, payload in subjects:
+            event = chain(
+                head, at=at, actor=self._actor, kind=kind, subject=subject, payload=payload
+            )
+            events.append(event)
+            head = head_of(event)
+        self.insert(AUDIT_EVENTS, *(dataclasses.asdict(event) for event in events))
+        self._head = head
+        return events
 
     def head(self) -> AuditHead:
         """Where the audit trail ends."""

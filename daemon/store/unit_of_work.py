@@ -6,6 +6,7 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 
 from daemon.clock import Clock
+from daemon.store.acknowledgements import Acknowledgements
 from daemon.store.audit_trail import AuditTrail
 from daemon.store.contracts import Contracts
 from daemon.store.driver_errors import translated
@@ -14,6 +15,7 @@ from daemon.store.history import History
 from daemon.store.manifests import Manifests
 from daemon.store.runs import Runs
 from daemon.store.servers import Servers
+from daemon.store.standings import Standings
 from daemon.store.transaction import Transaction
 from daemon.store.verifications import Verifications
 
@@ -27,15 +29,20 @@ class UnitOfWork:
 
     Without `commit` everything is undone. After it the unit is at its end. A writing unit waits on
     entry until it is the only one, on SQLite and PostgreSQL alike, so what it reads stays true
-    until it commits. A reading one sees one instant and does not wait for writers; but on SQLite a
-    writer that commits waits for readers, so no unit of either kind is kept open over network I/O
-    or while a person reads. Units are used by one thread; engines may be shared.
+    until it commits. One that is begun `at_once` waits only when it first records an audit event,
+    since events form one chain; on PostgreSQL, what it read before may have changed by then, so
+    this is for claims and leases alone, which guard themselves.
+
+    A reading unit sees one instant and does not wait for writers; but on SQLite a writer that
+    commits waits for readers, so no unit of any kind is kept open over network I/O or while a
+    person reads. Units are used by one thread; engines may be shared.
 
     Args:
         engine: See `open_engine`.
         clock: What time it is, unless the database is shared and says so itself.
         actor: The person or process that the audit trail names.
         read_only: Only read.
+        at_once: Write, but wait as late as possible; on SQLite that is on entry, too.
 
     Raises:
         DatabaseError: any child, from any method.
@@ -43,6 +50,8 @@ class UnitOfWork:
 
     servers: Servers
     contracts: Contracts
+    acknowledgements: Acknowledgements
+    standings: Standings
     runs: Runs
     manifests: Manifests
     verifications: Verifications
@@ -50,12 +59,19 @@ class UnitOfWork:
     audit: AuditTrail
 
     def __init__(
-        self, engine: Engine, *, clock: Clock, actor: str, read_only: bool = False
+        self,
+        engine: Engine,
+        *,
+        clock: Clock,
+        actor: str,
+        read_only: bool = False,
+        at_once: bool = False,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._actor = actor
         self._read_only = read_only
+        self._at_once = at_once
         self._connection: Connection | None = None
 
     def __enter__(self) -> Self:
@@ -89,12 +105,18 @@ class UnitOfWork:
         with translated():
             begin = begin_reading if self._read_only else begin_writing
             begin(connection)
-        transaction = Transaction(connection, clock=self._clock, actor=self._actor)
+        transaction = Transaction(
+            connection, clock=self._clock, actor=self._actor, has_turn=self._read_only
+        )
+        if not self._at_once:
+            transaction.take_turn()
         self.servers = Servers(transaction)
         self.contracts = Contracts(transaction)
-        self.runs = Runs(transaction)
+        self.acknowledgements = Acknowledgements(transaction)
+        self.standings = Standings(transaction)
+        self.runs = Runs(transaction, self.standings)
         self.manifests = Manifests(transaction, self.runs)
-        self.verifications = Verifications(transaction)
+        self.verifications = Verifications(transaction, self.standings)
         self.history = History(self.runs, self.verifications)
         self.audit = AuditTrail(transaction)
 

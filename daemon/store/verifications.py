@@ -1,24 +1,21 @@
 """The verifications: evidence, each about the manifest of one run; none is ever changed."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
-
 from sqlalchemy import select
 
-from daemon.domain.verification import Depth, Outcome, Verification
+from daemon.domain.verification import Verification
 from daemon.errors import NotFound
+from daemon.store.evidence import find_evidence
+from daemon.store.standings import Standings
 from daemon.store.tables import MANIFESTS, VERIFICATIONS
-from daemon.store.transaction import AnyRow, Transaction
-
-#: Databases take only so many values in one statement.
-_AT_ONCE: Final = 1000
+from daemon.store.transaction import Transaction
 
 
 class Verifications:
     """Verifications by run."""
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, standings: Standings) -> None:
         self._transaction = transaction
+        self._standings = standings
 
     def record(self, verification: Verification) -> None:
         """Record what was found.
@@ -26,13 +23,15 @@ class Verifications:
         Raises:
             NotFound: the run has no manifest with that digest, so there is nothing to speak of.
         """
-        known = select(MANIFESTS.c.run).where(
+        known = select(MANIFESTS.c.server).where(
             MANIFESTS.c.run == verification.run,
             MANIFESTS.c.sha256 == verification.manifest_sha256,
         )
-        if self._transaction.fetch_one(known) is None:
+        manifest = self._transaction.fetch_one(known)
+        if manifest is None:
             raise NotFound(f"The manifest that was verified is not that of {verification.run}.")
         self._transaction.insert(VERIFICATIONS, _values(verification))
+        self._standings.refresh(manifest.server)
         self._transaction.record(
             f"verification.{verification.outcome.value}",
             verification.run,
@@ -46,25 +45,7 @@ class Verifications:
 
     def of(self, *runs: str) -> tuple[Verification, ...]:
         """All evidence about these runs, in the order in which it was recorded for each."""
-        pieces = (runs[start : start + _AT_ONCE] for start in range(0, len(runs), _AT_ONCE))
-        return tuple(found for piece in pieces for found in self._find(piece))
-
-    def _find(self, runs: Sequence[str]) -> Iterator[Verification]:
-        query = select(VERIFICATIONS).where(VERIFICATIONS.c.run.in_(runs))
-        rows = self._transaction.fetch(query.order_by(VERIFICATIONS.c.id))
-        return (_verification(row) for row in rows)
-
-
-def _verification(row: AnyRow) -> Verification:
-    return Verification(
-        run=row.run,
-        manifest_sha256=row.manifest_sha256,
-        depth=Depth(row.depth),
-        outcome=Outcome(row.outcome),
-        checked_at=row.checked_at,
-        matches_source=row.matches_source,
-        problems=row.problems,
-    )
+        return tuple(find_evidence(self._transaction, runs))
 
 
 def _values(verification: Verification) -> dict[str, object]:

@@ -107,10 +107,16 @@ class Desk:
     def repository(self) -> Repository:
         return Repository.open(self.store, PASSWORD)
 
-    def units(self, *, read_only: bool = False) -> UnitOfWork:
+    def units(self, *, read_only: bool = False, at_once: bool = False) -> UnitOfWork:
         if self.database_fault is not None and not read_only:
             raise self.database_fault
-        return UnitOfWork(self.engine, clock=SystemClock(), actor="tester", read_only=read_only)
+        return UnitOfWork(
+            self.engine,
+            clock=SystemClock(),
+            actor="tester",
+            read_only=read_only,
+            at_once=at_once,
+        )
 
     def back_up(
         self,
