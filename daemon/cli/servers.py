@@ -10,7 +10,7 @@ from backends.ssh import fingerprint, scan_host_key
 from daemon.bootstrap import Application
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, YesOption, instant, require_yes
-from daemon.domain.server import Server
+from daemon.domain.server import Server, host_key_from
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue, UsageError
 
@@ -194,16 +194,6 @@ def probe(ctx: typer.Context, name: NameArgument, *, as_json: JsonOption = False
     from daemon.cli.server_probe import probe_and_say  # noqa: PLC0415 - loads an SSH library
 
     return probe_and_say(ctx, name, Output.of(ctx, as_json=as_json))
-
-
-def host_key_from(text: str | None) -> str | None:
-    """The key in what a person pasted: a public key, with a comment, or a known_hosts line."""
-    if not text:
-        return None
-    words = text.split()
-    kinds = ("ssh-", "ecdsa-", "sk-")
-    start = next((i for i, word in enumerate(words) if word.startswith(kinds)), 0)
-    return " ".join(words[start : start + 2])
 
 
 def _require_one_key_source(host_key: str | None, *, scan: bool) -> None:

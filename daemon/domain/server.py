@@ -126,6 +126,16 @@ def check_host_key(host_key: str) -> str:
     return host_key
 
 
+def host_key_from(text: str | None) -> str | None:
+    """The key in what a person pasted: a public key, with a comment, or a known_hosts line."""
+    if not text:
+        return None
+    words = text.split()
+    kinds = ("ssh-", "ecdsa-", "sk-")
+    start = next((i for i, word in enumerate(words) if word.startswith(kinds)), 0)
+    return " ".join(words[start : start + 2])
+
+
 def _length_prefixed(text: str) -> bytes:
     return len(text).to_bytes(4, "big") + text.encode("ascii")
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daemon.cli.servers import host_key_from
+from daemon.domain.server import host_key_from
 from daemon.errors import InvalidValue, UnknownTimeZone
 from daemon.services.registry import expiry_of, nearest_zones
 from tests.factories import HOST_KEY
