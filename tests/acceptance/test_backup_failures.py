@@ -219,7 +219,8 @@ def test_what_the_login_may_not_read_is_listed_and_the_rest_is_saved(
     assert "Permission denied" in omission["reason"]
     root = installation.restore(tmp_path / "restored")
     assert (root / str(open_folder / "open")[1:]).read_text() == "for all"
-    assert installation.program.ask("status")[0]["verdict"] == "none"
+    (status,) = installation.program.ask("status")
+    assert (status["newest_verified"], status["verdict"]) == (None, "at risk")
     (open_folder / "closed").chmod(0o755)
     works(installation)
 
