@@ -1,16 +1,31 @@
 """The contracts, the servers that live by them, and their renewals."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Final
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
-from daemon.domain.canonical import JsonObject
-from daemon.domain.contract import Contract, ContractState, Expiry, Renewal
+from daemon.domain.contract import Contract, ContractState, Renewal
 from daemon.errors import AlreadyExists, InvalidValue
+from daemon.store.contract_rows import (
+    changeable_values,
+    contract_payload,
+    contract_values,
+    link_values,
+    read_contract,
+    read_renewal,
+    renewal_payload,
+    renewal_values,
+)
 from daemon.store.missing import not_found
+from daemon.store.pieces import find_names, in_pieces
 from daemon.store.tables import CONTRACT_SERVERS, CONTRACTS, RENEWALS, SERVERS
-from daemon.store.transaction import AnyRow, Transaction
+from daemon.store.transaction import Transaction
+
+#: Sets whatever is given besides the name.
+_UPDATE: Final = update(CONTRACTS).where(CONTRACTS.c.name == bindparam("changed"))
 
 
 class Contracts:
@@ -27,18 +42,18 @@ class Contracts:
             NotFound: it names a server that is not registered.
             UnknownTimeZone: nobody could say when it ends.
         """
-        contract.expiry.instant()
-        taken = select(CONTRACTS.c.name).where(CONTRACTS.c.name == contract.name)
-        if self._transaction.fetch_one(taken) is not None:
-            raise AlreadyExists(f"There is a contract {contract.name} already.")
-        self._require_servers(contract.servers)
-        self._transaction.insert(CONTRACTS, _values(contract))
-        links = (
-            {"contract": contract.name, "server": server, "position": position}
-            for position, server in enumerate(contract.servers)
-        )
-        self._transaction.insert(CONTRACT_SERVERS, *links)
-        self._transaction.record("contract.added", contract.name, _payload(contract))
+        self.add_all((contract,))
+
+    def add_all(self, contracts: Sequence[Contract]) -> None:
+        """Record many contracts at once; see `add`. An error names the first that is wrong."""
+        for contract in contracts:
+            contract.expiry.instant()
+        self._require_free([contract.name for contract in contracts])
+        self._require_servers(contracts)
+        self._transaction.insert(CONTRACTS, *(contract_values(each) for each in contracts))
+        self._link(contracts)
+        events = ((each.name, contract_payload(each)) for each in contracts)
+        self._transaction.record_each("contract.added", events)
 
     def get(self, name: str) -> Contract:
         """The contract of that name. Raises NotFound, naming the nearest one."""
@@ -58,6 +73,31 @@ class Contracts:
         active = CONTRACTS.c.state == ContractState.ACTIVE.value
         return self._find(active, CONTRACTS.c.name.in_(naming))
 
+    def update(self, contract: Contract) -> None:
+        """Replace what is recorded about the contract of that name.
+
+        Its expiry and its end are not changed so: a date moves only with evidence, by
+        `record_renewal` or `record_moves`, and a contract ends by `record_closing`.
+
+        Raises:
+            NotFound: there is no such contract, or it names a server that is not registered.
+            InvalidValue: it is closed, or has another expiry than the one recorded.
+        """
+        self.update_all((contract,))
+
+    def update_all(self, contracts: Sequence[Contract]) -> None:
+        """Replace what is recorded about many contracts at once; see `update`."""
+        before = self._named([contract.name for contract in contracts])
+        for contract in contracts:
+            _require_same_end(before[contract.name], contract)
+        self._require_servers(contracts)
+        changes = ({"changed": each.name, **changeable_values(each)} for each in contracts)
+        self._transaction.change_each(_UPDATE, *changes)
+        self._unlink([contract.name for contract in contracts])
+        self._link(contracts)
+        events = ((each.name, contract_payload(each)) for each in contracts)
+        self._transaction.record_each("contract.updated", events)
+
     def record_renewal(self, renewal: Renewal) -> None:
         """Record a renewal and move the expiry.
 
@@ -66,18 +106,14 @@ class Contracts:
             InvalidValue: it is closed, or its expiry is no longer the one that was renewed.
             UnknownTimeZone: nobody could say when it ends now.
         """
-        renewal.new_expiry.instant()
-        contract = self.get(renewal.contract)
-        if contract.state is ContractState.CLOSED or contract.expiry != renewal.old_expiry:
-            raise InvalidValue(
-                f"The contract {contract.name} has been changed meanwhile.",
-                hint=f"Look at it again: `lapseguard contract show {contract.name}`.",
-            )
-        text, timezone = renewal.new_expiry.text, renewal.new_expiry.timezone
-        self._update(contract.name, expiry_text=text, expiry_timezone=timezone)
-        self._transaction.insert(RENEWALS, _renewal_values(renewal))
-        payload = _renewal_payload(renewal)
-        self._transaction.record("contract.renewed", contract.name, payload)
+        self._move("contract.renewed", (renewal,))
+
+    def record_moves(self, moves: Sequence[Renewal]) -> None:
+        """Record that imported files give contracts other expiries; see `record_renewal`.
+
+        Kept beside the renewals, each with its evidence, and told apart in the audit trail.
+        """
+        self._move("contract.moved", moves)
 
     def record_closing(self, contract: Contract) -> None:
         """Record that a contract was closed; see `contract.close`.
@@ -88,20 +124,47 @@ class Contracts:
         """
         if self.get(contract.name).state is ContractState.CLOSED:
             raise InvalidValue(f"The contract {contract.name} is closed already.")
-        self._update(
-            contract.name,
-            state=contract.state.value,
-            closed_reason=contract.closed_reason,
-            closed_by=contract.closed_by,
-            closed_at=contract.closed_at,
-        )
+        change = {
+            "changed": contract.name,
+            "state": contract.state.value,
+            "closed_reason": contract.closed_reason,
+            "closed_by": contract.closed_by,
+            "closed_at": contract.closed_at,
+        }
+        self._transaction.change_each(_UPDATE, change)
         payload = {"reason": contract.closed_reason, "who": contract.closed_by}
         self._transaction.record("contract.closed", contract.name, payload)
 
     def renewals(self, name: str) -> tuple[Renewal, ...]:
         """The renewals of a contract, oldest first."""
         query = select(RENEWALS).where(RENEWALS.c.contract == name).order_by(RENEWALS.c.id)
-        return tuple(_renewal(row) for row in self._transaction.fetch(query))
+        return tuple(read_renewal(row) for row in self._transaction.fetch(query))
+
+    def _move(self, kind: str, renewals: Sequence[Renewal]) -> None:
+        before = self._named([renewal.contract for renewal in renewals])
+        for renewal in renewals:
+            _require_unchanged(before[renewal.contract], renewal)
+        changes = (
+            {
+                "changed": renewal.contract,
+                "expiry_text": renewal.new_expiry.text,
+                "expiry_timezone": renewal.new_expiry.timezone,
+            }
+            for renewal in renewals
+        )
+        self._transaction.change_each(_UPDATE, *changes)
+        self._transaction.insert(RENEWALS, *(renewal_values(each) for each in renewals))
+        events = ((each.contract, renewal_payload(each)) for each in renewals)
+        self._transaction.record_each(kind, events)
+
+    def _named(self, names: Sequence[str]) -> Mapping[str, Contract]:
+        """The contracts of these names. Raises NotFound."""
+        pieces = (self._find(CONTRACTS.c.name.in_(piece)) for piece in in_pieces(names))
+        found = {contract.name: contract for contract in chain.from_iterable(pieces)}
+        for name in names:
+            if name not in found:
+                self.get(name)
+        return found
 
     def _find(self, *where: ColumnElement[bool]) -> tuple[Contract, ...]:
         rows = self._transaction.fetch(select(CONTRACTS).where(*where).order_by(CONTRACTS.c.name))
@@ -114,91 +177,49 @@ class Contracts:
         servers: Mapping[str, list[str]] = defaultdict(list)
         for link in self._transaction.fetch(links):
             servers[link.contract].append(link.server)
-        return tuple(_contract(row, servers[row.name]) for row in rows)
+        return tuple(read_contract(row, servers[row.name]) for row in rows)
 
-    def _update(self, name: str, **values: object) -> None:
-        self._transaction.change(update(CONTRACTS).where(CONTRACTS.c.name == name).values(values))
+    def _link(self, contracts: Sequence[Contract]) -> None:
+        links = chain.from_iterable(link_values(contract) for contract in contracts)
+        self._transaction.insert(CONTRACT_SERVERS, *links)
 
-    def _require_servers(self, names: Sequence[str]) -> None:
-        query = select(SERVERS.c.name).where(SERVERS.c.name.in_(names))
-        known = {row.name for row in self._transaction.fetch(query)}
+    def _unlink(self, names: Sequence[str]) -> None:
+        for piece in in_pieces(names):
+            links = delete(CONTRACT_SERVERS).where(CONTRACT_SERVERS.c.contract.in_(piece))
+            self._transaction.change(links)
+
+    def _require_free(self, names: Sequence[str]) -> None:
+        taken = set(find_names(self._transaction, CONTRACTS.c.name, names))
+        for name in names:
+            if name in taken:
+                raise AlreadyExists(f"There is a contract {name} already.")
+            taken.add(name)
+
+    def _require_servers(self, contracts: Sequence[Contract]) -> None:
+        names = list(dict.fromkeys(chain.from_iterable(each.servers for each in contracts)))
+        known = find_names(self._transaction, SERVERS.c.name, names)
         for name in names:
             if name not in known:
                 everything = self._transaction.fetch(select(SERVERS.c.name))
                 raise not_found("server", name, (row.name for row in everything))
 
 
-def _contract(row: AnyRow, servers: Iterable[str]) -> Contract:
-    return Contract(
-        name=row.name,
-        provider=row.provider,
-        reference=row.reference,
-        account=row.account,
-        servers=tuple(servers),
-        expiry=Expiry(text=row.expiry_text, timezone=row.expiry_timezone),
-        state=ContractState(row.state),
-        closed_reason=row.closed_reason,
-        closed_by=row.closed_by,
-        closed_at=row.closed_at,
-        created_at=row.created_at,
-    )
+def _require_same_end(before: Contract, after: Contract) -> None:
+    if before.state is ContractState.CLOSED or after.state is ContractState.CLOSED:
+        raise InvalidValue(
+            f"The contract {before.name} is closed.", hint="Add a new contract for its servers."
+        )
+    if before.expiry != after.expiry:
+        raise InvalidValue(
+            f"The expiry of the contract {before.name} is not changed without evidence.",
+            hint=f"Record it: `lapseguard contract renew {before.name} --until … --evidence …`.",
+        )
 
 
-def _values(contract: Contract) -> dict[str, object]:
-    return {
-        "name": contract.name,
-        "provider": contract.provider,
-        "reference": contract.reference,
-        "account": contract.account,
-        "expiry_text": contract.expiry.text,
-        "expiry_timezone": contract.expiry.timezone,
-        "state": contract.state.value,
-        "closed_reason": contract.closed_reason,
-        "closed_by": contract.closed_by,
-        "closed_at": contract.closed_at,
-        "created_at": contract.created_at,
-    }
-
-
-def _payload(contract: Contract) -> JsonObject:
-    return {
-        "provider": contract.provider,
-        "reference": contract.reference,
-        "account": contract.account,
-        "servers": contract.servers,
-        "expiry": contract.expiry.text,
-        "timezone": contract.expiry.timezone,
-    }
-
-
-def _renewal(row: AnyRow) -> Renewal:
-    return Renewal(
-        contract=row.contract,
-        old_expiry=Expiry(text=row.old_expiry_text, timezone=row.old_expiry_timezone),
-        new_expiry=Expiry(text=row.new_expiry_text, timezone=row.new_expiry_timezone),
-        evidence=row.evidence,
-        who=row.who,
-        at=row.at,
-    )
-
-
-def _renewal_values(renewal: Renewal) -> dict[str, object]:
-    return {
-        "contract": renewal.contract,
-        "old_expiry_text": renewal.old_expiry.text,
-        "old_expiry_timezone": renewal.old_expiry.timezone,
-        "new_expiry_text": renewal.new_expiry.text,
-        "new_expiry_timezone": renewal.new_expiry.timezone,
-        "evidence": renewal.evidence,
-        "who": renewal.who,
-        "at": renewal.at,
-    }
-
-
-def _renewal_payload(renewal: Renewal) -> JsonObject:
-    return {
-        "old": {"expiry": renewal.old_expiry.text, "timezone": renewal.old_expiry.timezone},
-        "new": {"expiry": renewal.new_expiry.text, "timezone": renewal.new_expiry.timezone},
-        "evidence": renewal.evidence,
-        "who": renewal.who,
-    }
+def _require_unchanged(contract: Contract, renewal: Renewal) -> None:
+    renewal.new_expiry.instant()
+    if contract.state is ContractState.CLOSED or contract.expiry != renewal.old_expiry:
+        raise InvalidValue(
+            f"The contract {contract.name} has been changed meanwhile.",
+            hint=f"Look at it again: `lapseguard contract show {contract.name}`.",
+        )

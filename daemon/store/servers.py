@@ -32,10 +32,11 @@ class Servers:
     def add_all(self, servers: Sequence[Server]) -> None:
         """Register many servers at once, none twice. Raises AlreadyExists, naming the first."""
         names = [server.name for server in servers]
-        taken = find_names(self._transaction, SERVERS.c.name, names)
-        if taken or len(set(names)) < len(names):
-            name = next(name for name in names if name in taken or names.count(name) > 1)
-            raise AlreadyExists(f"There is a server {name} already.")
+        taken = set(find_names(self._transaction, SERVERS.c.name, names))
+        for name in names:
+            if name in taken:
+                raise AlreadyExists(f"There is a server {name} already.")
+            taken.add(name)
         self._transaction.insert(SERVERS, *(_values(server) for server in servers))
         make_claimable(self._transaction, names)
         events = ((server.name, _payload(server)) for server in servers)
