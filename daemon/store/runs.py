@@ -128,6 +128,12 @@ class Runs:
         """Runs under way, and those whose owner is gone, newest first."""
         return self._find(RUNS.c.finished_at.is_(None))
 
+    def lapsed(self) -> tuple[str, ...]:
+        """Ids of runs under way that may be taken over, since their lease has lapsed."""
+        lapsed = RUNS.c.lease_until <= self._transaction.now()
+        query = select(RUNS.c.run).where(RUNS.c.finished_at.is_(None), lapsed)
+        return tuple(row.run for row in self._transaction.fetch(query.order_by(RUNS.c.run)))
+
     def require_claim(self, run: Run) -> None:
         """Return if `run` is still ours to write about. Raises ClaimLost."""
         held = select(RUNS.c.run).where(RUNS.c.run == run.run, RUNS.c.epoch == run.epoch)
