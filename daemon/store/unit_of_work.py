@@ -13,6 +13,7 @@ from daemon.store.driver_errors import translated
 from daemon.store.engine import begin_reading, begin_writing
 from daemon.store.history import History
 from daemon.store.manifests import Manifests
+from daemon.store.planning import Planning
 from daemon.store.runs import Runs
 from daemon.store.servers import Servers
 from daemon.store.standings import Standings
@@ -56,6 +57,7 @@ class UnitOfWork:
     manifests: Manifests
     verifications: Verifications
     history: History
+    planning: Planning
     audit: AuditTrail
 
     def __init__(
@@ -118,6 +120,7 @@ class UnitOfWork:
         self.manifests = Manifests(transaction, self.runs)
         self.verifications = Verifications(transaction, self.standings)
         self.history = History(self.runs, self.verifications)
+        self.planning = Planning(transaction)
         self.audit = AuditTrail(transaction)
 
     def _close(self) -> None:
