@@ -52,12 +52,9 @@ def read_sources(
         files: Their names; `-` is standard input.
         stdin: That.
     """
-    sources: list[FleetSource] = []
-    problems: list[Problem] = []
-    for file in dict.fromkeys(files):
-        found = _read(file, stdin)
-        (problems if isinstance(found, Problem) else sources).append(found)  # type: ignore[arg-type]  # told apart by the same test
-    return tuple(sources), tuple(problems)
+    found = [_read(file, stdin) for file in dict.fromkeys(files)]
+    sources = tuple(each for each in found if isinstance(each, FleetSource))
+    return sources, tuple(each for each in found if isinstance(each, Problem))
 
 
 def _read(file: str, stdin: BinaryIO) -> FleetSource | Problem:

@@ -1,7 +1,7 @@
 """Every key that a fleet file may use, one model for each kind of table."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
@@ -91,7 +91,3 @@ class ContractTable(Table):
     preset: str | None = None
     labels: list[str] = []
     phases: list[PhaseTable] = []
-
-
-#: The tables of a fleet file by the name of what they hold.
-Kind = Literal["servers", "contracts"]

@@ -19,7 +19,6 @@ _ASSIGNMENT: Final = re.compile(rf"\s*({_KEYS})\s*=")
 _ONE_KEY: Final = re.compile(_KEY)
 _LONG_TEXT: Final = re.compile(r'"""|\'\'\'')
 _KINDS: Final = ("servers", "contracts")
-_UNCLEAR: Final = "This is a defect of the file, or of what wrote it."
 
 
 class TomlPlaces:
