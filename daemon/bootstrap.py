@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from backends.types import PullSpec
     from daemon.services.backup import BackupTools
     from daemon.services.destination import Destination, Patience
+    from daemon.services.planning import Planning
     from daemon.services.verification import VerificationTools
 
 
@@ -69,6 +70,22 @@ class Application:
     def overview(self) -> Overview:
         """History and status."""
         return Overview(units=self.units, clock=self.clock)
+
+    @property
+    def planning(self) -> "Planning":
+        """What planning looks at."""
+        from daemon.services.planning import Planning  # noqa: PLC0415 - loads the provider facts
+
+        configuration = self.configuration
+        return Planning(
+            units=self.units,
+            clock=self.clock,
+            policies=configuration.policies,
+            limits=configuration.limits,
+            assumptions=configuration.assumptions,
+            fates=configuration.store_fates,
+            default_store=configuration.default_store,
+        )
 
     def close(self) -> None:
         """Give back the database's connections."""

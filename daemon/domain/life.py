@@ -6,12 +6,13 @@ from datetime import date, datetime
 from daemon.domain.contract import Contract, Expiry
 from daemon.domain.outlook import Life
 from daemon.domain.phase import UNKNOWN_COURSE, Course, Timeline
+from daemon.domain.planned import PlannedContract
 from daemon.domain.preset import Preset
 from daemon.errors import UnknownTimeZone
 
 
 def timeline_of(
-    contract: Contract, preset: Preset | None, *, today: date | None = None
+    contract: Contract | PlannedContract, preset: Preset | None, *, today: date | None = None
 ) -> tuple[Timeline, tuple[str, ...]]:
     """The phases of one contract, and what is uncertain about them, a sentence each.
 
@@ -28,7 +29,9 @@ def timeline_of(
     return Timeline(expires=expires, course=course), (*doubts, *more)
 
 
-def life_of(contract: Contract, preset: Preset | None, *, today: date | None = None) -> Life:
+def life_of(
+    contract: Contract | PlannedContract, preset: Preset | None, *, today: date | None = None
+) -> Life:
     """One contract as planning looks at it; the arguments are those of `timeline_of`."""
     timeline, doubts = timeline_of(contract, preset, today=today)
     return Life(
@@ -63,7 +66,7 @@ def _no_zone(preset: Preset | None) -> str:
 
 
 def _course_of(
-    contract: Contract, preset: Preset | None, today: date | None
+    contract: Contract | PlannedContract, preset: Preset | None, today: date | None
 ) -> tuple[Course, tuple[str, ...]]:
     if contract.course is not None:
         return contract.course, ()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from daemon.domain.duration import write_duration
+from daemon.domain.fate import StoreFate
 from daemon.domain.plan import Assumptions, Limits
 from daemon.domain.policy import Policy
 from daemon.errors import NotFound, SettingsError
@@ -111,6 +112,22 @@ class Configuration:
     def assumptions(self) -> Assumptions:
         """What planning takes for granted where nothing is known."""
         return self.settings.planning.assumptions()
+
+    @property
+    def store_fates(self) -> Mapping[str, StoreFate]:
+        """Whose the stores are, by name."""
+        return {
+            name: StoreFate(name=name, provider=store.provider, account=store.account)
+            for name, store in self.settings.stores.items()
+        }
+
+    @property
+    def default_store(self) -> str | None:
+        """Where servers are saved to that name no store; None where nobody says."""
+        try:
+            return self.store()[0]
+        except (NotFound, SettingsError):
+            return None
 
     def repository_url(self, server: str, store: str | None = None) -> str:
         """Where a server's repository is: `<store url>/NAME`. Raises as `store` does."""
