@@ -13,10 +13,15 @@ from daemon.services.proof import Step
 
 
 class RunLog:
-    """Structured events; see `BackupObserver`."""
+    """Structured events; see `BackupObserver`.
+
+    Attributes:
+        run: As it was when it last changed; None before it did.
+    """
 
     def __init__(self, *, every: float, **known: object) -> None:
         """Say how far the capture is every so many seconds; `known` is part of each event."""
+        self.run: Run | None = None
         self._every = every
         self._log = structlog.get_logger("lapseguard").bind(**known)
 
@@ -27,6 +32,7 @@ class RunLog:
 
     def entered(self, run: Run) -> None:
         """`run.STATE`, with the ids."""
+        self.run = run
         self._log = self._log.bind(run=run.run, server=run.server)
         if run.error is None:
             self._log.info(f"run.{run.state.value}")

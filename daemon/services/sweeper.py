@@ -1,0 +1,175 @@
+"""One sweep: read everything, plan, start what is due, stop what has to give way."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from daemon.domain.outlook import Outlook
+from daemon.domain.plan import Assumptions, Limits, Plan
+from daemon.domain.policy import Policy
+from daemon.domain.present import Present
+from daemon.services.ownership import is_gone
+from daemon.services.sweep import choose, left_to_others
+from daemon.services.units import Units
+from daemon.services.workforce import Workforce
+from daemon.store.unit_of_work import UnitOfWork
+
+_LOG = structlog.get_logger("lapseguard")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What the settings say of planning, at the moment.
+
+    Attributes:
+        policies, limits, assumptions: See there; `limits.slots` are this host's.
+        read: Reads every server's outlook.
+    """
+
+    policies: tuple[Policy, ...]
+    limits: Limits
+    assumptions: Assumptions
+    read: Callable[[UnitOfWork], tuple[Outlook, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What one sweep saw and decided.
+
+    Attributes:
+        outlooks: Of every server.
+        plan: Made of them.
+        started: Servers whose run was begun.
+    """
+
+    outlooks: tuple[Outlook, ...]
+    plan: Plan
+    started: tuple[str, ...]
+
+    @property
+    def misses(self) -> int:
+        """How many runs cannot end in time as things are."""
+        return sum(not planned.feasible for planned in self.plan.runs)
+
+
+class Planner(Protocol):
+    """See `daemon.domain.planner.plan_present`."""
+
+    def __call__(
+        self,
+        outlooks: Sequence[Outlook],
+        policies: Sequence[Policy],
+        limits: Limits,
+        assumptions: Assumptions,
+        present: Present,
+    ) -> Plan:
+        """What is called for."""
+
+
+class Sweeper:
+    """Turns plans into runs on this host."""
+
+    def __init__(
+        self, *, units: Units, workforce: Workforce, planner: Planner, owner: str, host: str
+    ) -> None:
+        """Prepare.
+
+        Args:
+            units: Opens transactions.
+            workforce: Carries runs out.
+            planner: Makes the plan.
+            owner: Us; see `name_owner`.
+            host: Whose staging we have.
+        """
+        self._units = units
+        self._workforce = workforce
+        self._planner = planner
+        self._owner = owner
+        self._host = host
+        self._left_since: dict[str, datetime] = {}
+
+    def sweep(self, terms: Terms, present: Present, lapsed: Iterable[str] = ()) -> Swept:
+        """Do what is to be done now.
+
+        Args:
+            terms: See `Terms`.
+            present: The present, by each clock that counts.
+            lapsed: Runs whose lease has lapsed by the database's clock, by id.
+
+        Raises:
+            DatabaseError: nothing was started.
+        """
+        with self._units(read_only=True) as unit:
+            seen = terms.read(unit)
+            alive = unit.hosts.alive()
+        gone = frozenset(lapsed)
+        outlooks = tuple(self._without_owner(outlook, gone, present) for outlook in seen)
+        fleet = sum(each.slots for each in alive if each.owner != self._owner)
+        limits = replace(terms.limits, slots=terms.limits.slots + fleet)
+        plan = self._plan(outlooks, terms, limits, present)
+        for server in plan.pauses:
+            self._workforce.pause(server)
+        hosts = {each.host for each in alive}
+        places = {each.server: each.host for each in outlooks if each.host in hosts}
+        return Swept(
+            outlooks=outlooks,
+            plan=plan,
+            started=self._start(plan, terms.limits, {k: v for k, v in places.items() if v}),
+        )
+
+    def _start(self, plan: Plan, limits: Limits, places: Mapping[str, str]) -> tuple[str, ...]:
+        busy = self._workforce.servers()
+        apart = busy | self._workforce.resting()
+        runs = tuple(each for each in plan.runs if each.demand.server not in apart)
+        startable = replace(plan, runs=runs)
+        left = left_to_others(startable, self._host, places, plan.at)
+        self._left_since = {each: self._left_since.get(each, plan.at) for each in left}
+        chosen = choose(
+            startable,
+            limits.slots - len(busy),
+            self._host,
+            places,
+            plan.at,
+            left_since=self._left_since,
+            lead=limits.lead,
+        )
+        return tuple(each.demand.server for each in chosen if self._workforce.start(each))
+
+    def _plan(
+        self, outlooks: Sequence[Outlook], terms: Terms, limits: Limits, present: Present
+    ) -> Plan:
+        """The plan; a server that cannot be planned for keeps no other from being saved."""
+
+        def attempt(given: Sequence[Outlook]) -> Plan:
+            return self._planner(given, terms.policies, limits, terms.assumptions, present)
+
+        try:
+            return attempt(outlooks)
+        except Exception:  # noqa: BLE001 - a defect; found out about below, one by one
+            return attempt([each for each in outlooks if _can_be_planned(each, attempt)])
+
+    def _without_owner(self, outlook: Outlook, lapsed: frozenset[str], present: Present) -> Outlook:
+        """The outlook with a lease that has lapsed, if the run under way belongs to nobody.
+
+        Its lease may still seem to hold: by our clock, or since a process of this host that is
+        gone could not give it back.
+        """
+        attempt = outlook.attempt
+        if attempt is None or attempt.finished_at is not None:
+            return outlook
+        if attempt.run in lapsed or is_gone(attempt.owner, self._owner):
+            ended = min(attempt.lease_until, present.wall, present.carried)
+            return replace(outlook, attempt=replace(attempt, lease_until=ended))
+        return outlook
+
+
+def _can_be_planned(outlook: Outlook, attempt: Callable[[Sequence[Outlook]], Plan]) -> bool:
+    try:
+        attempt([outlook])
+    except Exception as error:  # noqa: BLE001 - a defect that one server shows; told, and left out
+        _LOG.error("plan.broke", server=outlook.server, error=repr(error), exc_info=error)
+        return False
+    return True
