@@ -18,6 +18,7 @@ from daemon.clock import Clock, SystemClock
 from daemon.domain.verification import Depth
 from daemon.errors import SecretError
 from daemon.secrets import Secret
+from daemon.services.fate_guard import FateGuard
 from daemon.services.overview import Overview
 from daemon.services.registry import Registry
 from daemon.settings import Configuration, StoreSecretName, StoreSettings
@@ -64,7 +65,10 @@ class Application:
     @property
     def registry(self) -> Registry:
         """Servers and contracts."""
-        return Registry(units=self.units, clock=self.clock, actor=self.actor)
+        guard = FateGuard(
+            fates=self.configuration.store_fates, default_store=self.configuration.default_store
+        )
+        return Registry(units=self.units, clock=self.clock, actor=self.actor, guard=guard)
 
     @property
     def overview(self) -> Overview:
@@ -170,7 +174,7 @@ def open_store(
     store = _concrete_store(configuration, found, settings, server, create=create)
     if patience is None:
         return RetryingStore(store)
-    timing = RetryTiming.until(patience.stop)
+    timing = RetryTiming.until(patience.stop, patience.time_left)
     return RetryingStore(store, timing=timing, on_retry=patience.note)
 
 
@@ -289,6 +293,7 @@ def backup_tools(application: Application) -> "BackupTools":
         identity=folder.ssh_identity,
         owner=name_owner(os.urandom),
         depth=Depth(defaults.verify),
+        lease=configuration.settings.daemon.lease,
         tuning=Tuning(
             compression_level=defaults.compression_level,
             pack_size=int(defaults.pack_size),

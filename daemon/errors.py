@@ -4,6 +4,7 @@
     ├── UsageError                        exit code 2: what was asked cannot be done as asked
     │   ├── SettingsError    SecretError      InvalidValue    UnknownTimeZone
     │   ├── NotFound         AlreadyExists    InUse           NotConfirmed
+    │   └── SameFate
     ├── StateError                        the state folder or the database is not usable
     │   ├── StateFolderUnusable  DaemonActive
     │   └── DatabaseError
@@ -11,6 +12,7 @@
     │       └── DatabaseBusy*        DatabaseDamaged
     ├── RunError                          a run may not go on
     │   ├── RunActive        ClaimLost        IllegalTransition
+    │   └── RunPaused
     ├── ProofError                        evidence is missing or contradicts what is stored
     │   ├── VerificationFailed   ManifestInvalid
     ├── RunIncomplete                     exit code 3: saved, but not everything that was asked
@@ -114,6 +116,15 @@ class NotConfirmed(UsageError):
     default_hint = "Answer yes when asked, or give --yes."
 
 
+class SameFate(UsageError):
+    """The store of a server would perish together with it."""
+
+    default_hint = (
+        "Choose another store with `server update NAME --store`, or give --accept-same-fate if "
+        "this is known and meant."
+    )
+
+
 class StateError(LapseguardError):
     """The program's own state is not usable."""
 
@@ -192,6 +203,13 @@ class ClaimLost(RunError):
 
 class IllegalTransition(RunError):
     """A run was asked to enter a state that does not follow its present one."""
+
+
+class RunPaused(RunError):
+    """A run gave way to a more urgent one; what had arrived is kept."""
+
+    retryable = True
+    default_hint = "Nothing needs to be done: the plan goes on with it as soon as there is room."
 
 
 class ProofError(LapseguardError):

@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "store": ("daemon.cli.stores", "The places that backups are written to."),
     "server": ("daemon.cli.servers", "The servers that are backed up."),
     "contract": ("daemon.cli.contracts", "The contracts that keep servers alive."),
+    "preset": ("daemon.cli.presets", "What providers do after a contract's expiry."),
     "backup-now": (
         "daemon.cli.backups",
         "Back servers up, one after the other, and verify what was stored.",

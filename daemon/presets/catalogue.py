@@ -70,6 +70,8 @@ class Catalogue:
             NotFound: there is none; the nearest is named.
             InvalidValue: its file is not as it must be; the file and the key are named.
         """
+        if name in self._read:
+            return self._read[name]
         if name not in self.names:
             near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.5)
             meant = f"Did you mean {near[0]}? " if near else ""
@@ -77,10 +79,8 @@ class Catalogue:
                 f"There is no preset {name!r}.",
                 hint=f"{meant}`lapseguard preset list` has them all.",
             )
-        if name not in self._read:
-            text = (self._folder / f"{name}{_SUFFIX}").read_text(encoding="utf-8")
-            self._read[name] = read_preset(name, text)
-        return self._read[name]
+        text = (self._folder / f"{name}{_SUFFIX}").read_text(encoding="utf-8")
+        return self._read.setdefault(name, read_preset(name, text))
 
     def find(self, name: str | None) -> Preset | None:
         """The preset of that name; None where there is none, or no name.
@@ -90,7 +90,9 @@ class Catalogue:
         Raises:
             InvalidValue: see `get`.
         """
-        return self.get(name) if name is not None and name in self.names else None
+        if name is None or (name not in self._read and name not in self.names):
+            return None
+        return self.get(name)
 
     def all(self) -> tuple[Preset, ...]:
         """Every preset, by name. Raises InvalidValue, see `get`."""

@@ -8,7 +8,8 @@ import pytest
 from daemon.domain.contract import Expiry
 from daemon.errors import AlreadyExists, InUse, InvalidValue, NotFound
 from daemon.services.overview import Overview
-from daemon.services.registry import NewContract, Registry
+from daemon.services.contract_facts import NewContract
+from daemon.services.registry import Registry
 from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import FakeClock, a_server
 
@@ -78,7 +79,7 @@ def test_contracts_are_listed_as_they_end(registry: Registry) -> None:
     registry.add_server(a_server())
     registry.add_contract(new_contract("a", "2027-12-31"))
     registry.add_contract(new_contract("b", "2026-12-31"))
-    assert [contract.name for contract in registry.contracts()] == ["b", "a"]
+    assert [facts.contract.name for facts in registry.contracts()] == ["b", "a"]
 
 
 def test_history_tells_a_server_without_runs_from_one_nobody_knows(
