@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from backends.types import PullSpec
     from daemon.services.backup import BackupTools
     from daemon.services.destination import Destination, Patience
+    from daemon.services.fleet_import import FleetImport
     from daemon.services.planning import Planning
     from daemon.services.verification import VerificationTools
 
@@ -65,10 +66,23 @@ class Application:
     @property
     def registry(self) -> Registry:
         """Servers and contracts."""
-        guard = FateGuard(
+        guard = self.fate_guard
+        return Registry(units=self.units, clock=self.clock, actor=self.actor, guard=guard)
+
+    @property
+    def fate_guard(self) -> FateGuard:
+        """Knows whose the stores are."""
+        return FateGuard(
             fates=self.configuration.store_fates, default_store=self.configuration.default_store
         )
-        return Registry(units=self.units, clock=self.clock, actor=self.actor, guard=guard)
+
+    @property
+    def fleet_import(self) -> "FleetImport":
+        """Servers and contracts from files."""
+        from daemon.services.fleet_import import FleetImport  # noqa: PLC0415 - only if used
+
+        guard = self.fate_guard
+        return FleetImport(units=self.units, clock=self.clock, actor=self.actor, guard=guard)
 
     @property
     def overview(self) -> Overview:

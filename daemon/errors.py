@@ -4,7 +4,7 @@
     ├── UsageError                        exit code 2: what was asked cannot be done as asked
     │   ├── SettingsError    SecretError      InvalidValue    UnknownTimeZone
     │   ├── NotFound         AlreadyExists    InUse           NotConfirmed
-    │   └── SameFate
+    │   └── SameFate         FleetInvalid
     ├── StateError                        the state folder or the database is not usable
     │   ├── StateFolderUnusable  DaemonActive
     │   └── DatabaseError
@@ -123,6 +123,12 @@ class SameFate(UsageError):
         "Choose another store with `server update NAME --store`, or give --accept-same-fate if "
         "this is known and meant."
     )
+
+
+class FleetInvalid(UsageError):
+    """What is to be imported is wrong; the message lists every problem found."""
+
+    default_hint = "Correct it and import it again; nothing was changed. --dry-run only looks."
 
 
 class StateError(LapseguardError):

@@ -38,6 +38,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "server": ("daemon.cli.servers", "The servers that are backed up."),
     "contract": ("daemon.cli.contracts", "The contracts that keep servers alive."),
     "preset": ("daemon.cli.presets", "What providers do after a contract's expiry."),
+    "import": ("daemon.cli.fleet", "Bring servers and contracts in from files."),
+    "export": ("daemon.cli.fleet", "Write servers and contracts to a file that import takes."),
     "backup-now": (
         "daemon.cli.backups",
         "Back servers up, one after the other, and verify what was stored.",

@@ -2,20 +2,16 @@
 
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from daemon.domain.contract import Contract, ContractState
 from daemon.domain.difference import FleetDifference
-from daemon.domain.fate import StoreFate, shared_fate
 from daemon.domain.fleet import FieldValue, Fleet, Problem, contract_fields, server_fields
-from daemon.domain.life import life_of
-from daemon.domain.outlook import Life
-from daemon.domain.preset import Preset
 from daemon.domain.server import Server
+from daemon.errors import SameFate
+from daemon.services.fate_guard import FateGuard, Surroundings
 from daemon.services.fleet_entries import Entry, FleetEntries
 from daemon.settings.problems import nearest
 
@@ -23,23 +19,8 @@ from daemon.settings.problems import nearest
 _UNSAFE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FleetFacts:
-    """What an import has to agree with.
-
-    Attributes:
-        stores: Of the settings, by their names.
-        default_store: The one that servers without a store of their own are saved to, if any.
-        presets: By their names.
-    """
-
-    stores: Mapping[str, StoreFate]
-    default_store: str | None
-    presets: Mapping[str, Preset]
-
-
 def check(
-    difference: FleetDifference, recorded: Fleet, entries: FleetEntries, facts: FleetFacts
+    difference: FleetDifference, recorded: Fleet, entries: FleetEntries, guard: FateGuard
 ) -> tuple[Problem, ...]:
     """What is wrong with what is new or changed. What stays as it is, is not questioned.
 
@@ -47,7 +28,7 @@ def check(
         difference: What the import would change.
         recorded: What there is.
         entries: Where it is written.
-        facts: What it has to agree with.
+        guard: Knows the stores and the presets, and which stores share whose fate.
     """
     servers = {entry.name: entry for entry in entries.servers}
     contracts = {entry.name: entry for entry in entries.contracts}
@@ -55,10 +36,10 @@ def check(
     new_contracts = _arriving(difference.contracts.added, difference.contracts.changed)
     problems: list[Problem] = []
     for server in new_servers:
-        problems += _check_server(server, servers[server.name], facts)
+        problems += _check_server(server, servers[server.name], guard)
     for contract in new_contracts:
-        problems += _check_contract(contract, contracts[contract.name], facts)
-    fates = _Fates(_after(recorded, new_servers, new_contracts), facts)
+        problems += _check_contract(contract, contracts[contract.name], guard)
+    fates = _Fates(recorded, _after(recorded, new_servers, new_contracts), guard)
     for name in fates.touched(new_servers, new_contracts):
         entry = servers.get(name) or _naming(name, new_contracts, contracts)
         problems += fates.check(name, entry) if entry else ()
@@ -69,23 +50,23 @@ def _arriving(added: Iterable[Any], changed: Iterable[Any]) -> list[Any]:
     return [*added, *(each.new for each in changed)]
 
 
-def _check_server(server: Server, entry: Entry[Any], facts: FleetFacts) -> Iterator[Problem]:
+def _check_server(server: Server, entry: Entry[Any], guard: FateGuard) -> Iterator[Problem]:
     yield from _unsafe_texts(server_fields(server), entry)
-    if server.store is None and facts.default_store is None:
+    if server.store is None and guard.default_store is None:
         yield entry.problem("store", "is missing, and the settings have no default")
-    if server.store is not None and server.store not in facts.stores:
-        yield entry.problem("store", _unknown("store of the settings", server.store, facts.stores))
+    if server.store is not None and server.store not in guard.fates:
+        yield entry.problem("store", _unknown("store of the settings", server.store, guard.fates))
     if server.identity is not None and not Path(server.identity).is_file():
         yield entry.problem("identity", f"names no file: {server.identity}")
 
 
-def _check_contract(contract: Contract, entry: Entry[Any], facts: FleetFacts) -> Iterator[Problem]:
+def _check_contract(contract: Contract, entry: Entry[Any], guard: FateGuard) -> Iterator[Problem]:
     yield from _unsafe_texts(contract_fields(contract), entry)
     for store in contract.stores:
-        if store not in facts.stores:
-            yield entry.problem("stores", _unknown("store of the settings", store, facts.stores))
-    if contract.preset is not None and contract.preset not in facts.presets:
-        yield entry.problem("preset", _unknown("preset", contract.preset, facts.presets))
+        if store not in guard.fates:
+            yield entry.problem("stores", _unknown("store of the settings", store, guard.fates))
+    if contract.preset is not None and contract.preset not in guard.catalogue.names:
+        yield entry.problem("preset", _unknown("preset", contract.preset, guard.catalogue.names))
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -120,68 +101,58 @@ def _naming(
 
 
 class _Fates:
-    """Which servers would perish together with their store."""
+    """Which servers would perish together with their store, and did not before."""
 
-    def __init__(self, fleet: Fleet, facts: FleetFacts) -> None:
-        self._servers = {server.name: server for server in fleet.servers}
-        self._contracts = fleet.contracts
-        self._facts = facts
-        self._lives: dict[str, Life] = {}
+    def __init__(self, recorded: Fleet, after: Fleet, guard: FateGuard) -> None:
+        self._guard = guard
+        self._before = {server.name: server for server in recorded.servers}
+        self._after = {server.name: server for server in after.servers}
+        self._contracts = [_Bearing(fleet.contracts) for fleet in (recorded, after)]
 
     def touched(self, servers: Iterable[Server], contracts: Iterable[Contract]) -> tuple[str, ...]:
         """The servers whose fate may be another one, by name."""
         names = {server.name for server in servers}
-        stores: set[str] = set()
+        stores: set[str | None] = set()
         for contract in contracts:
             names.update(contract.servers)
             stores.update(contract.stores)
         if stores:
-            names.update(
-                each.name for each in self._servers.values() if self._store(each) in stores
-            )
-        return tuple(sorted(names & self._servers.keys()))
+            saved_there = (s for s in self._after.values() if self._guard.store_of(s) in stores)
+            names.update(server.name for server in saved_there)
+        return tuple(sorted(names & self._after.keys()))
 
     def check(self, name: str, entry: Entry[Any]) -> Iterator[Problem]:
-        """One problem if the server shares its store's fate and nobody has accepted that."""
-        server = self._servers[name]
-        fate = self._facts.stores.get(self._store(server) or "")
-        if server.fate_accepted or fate is None:
-            return
-        reasons = shared_fate(
-            fate,
-            map(self._life, self._by_server[name]),
-            map(self._life, self._by_store[fate.name]),
-        )
-        if reasons:
+        """One problem if the server comes to share its store's fate and nobody accepts that."""
+        after = self._after[name]
+        before = self._before.get(name, after)
+        around = [
+            Surroundings(server=server, contracts=bearing.on(server, self._guard))
+            for server, bearing in zip((before, after), self._contracts, strict=True)
+        ]
+        try:
+            self._guard.settle(around[0], around[1], accept=False)
+        except SameFate as error:
             yield entry.problem(
                 "store" if entry.name == name else "",
-                f"would let the only copy of {name} perish with it: {' '.join(reasons)}",
+                f"is refused: {error}",
                 f"Save {name} to another `store`, or write `fate_accepted = true` for it.",
             )
 
-    def _store(self, server: Server) -> str | None:
-        return server.store or self._facts.default_store
 
-    def _life(self, contract: Contract) -> Life:
-        if contract.name not in self._lives:
-            preset = self._facts.presets.get(contract.preset or "")
-            self._lives[contract.name] = life_of(contract, preset)
-        return self._lives[contract.name]
+class _Bearing:
+    """Contracts, found by what they keep alive."""
 
-    @cached_property
-    def _by_server(self) -> Mapping[str, list[Contract]]:
-        return _group(self._contracts, lambda contract: contract.servers)
+    def __init__(self, contracts: Iterable[Contract]) -> None:
+        self._of_server: Mapping[str, list[Contract]] = defaultdict(list)
+        self._of_store: Mapping[str, list[Contract]] = defaultdict(list)
+        for contract in contracts:
+            for server in contract.servers:
+                self._of_server[server].append(contract)
+            for store in contract.stores:
+                self._of_store[store].append(contract)
 
-    @cached_property
-    def _by_store(self) -> Mapping[str, list[Contract]]:
-        return _group(self._contracts, lambda contract: contract.stores)
-
-
-def _group(
-    contracts: Iterable[Contract], names: Callable[[Contract], Iterable[str]]
-) -> Mapping[str, list[Contract]]:
-    groups: Mapping[str, list[Contract]] = defaultdict(list)
-    for contract in contracts:
-        for name in names(contract):
-            groups[name].append(contract)
-    return groups
+    def on(self, server: Server, guard: FateGuard) -> tuple[Contract, ...]:
+        """The contracts that a server or its store lives by, each once."""
+        store = guard.store_of(server)
+        found = (*self._of_server[server.name], *(self._of_store[store] if store else ()))
+        return tuple({contract.name: contract for contract in found}.values())
