@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from daemon.cli.repeated import texts_from
 from daemon.domain.phase import Course
 from daemon.domain.phasetext import read_course
 
@@ -69,11 +70,6 @@ SameFateOption = Annotated[
         "--accept-same-fate", help="It is known and meant that a store perishes with its servers."
     ),
 ]
-
-
-def texts_from(given: Sequence[str] | None) -> tuple[str, ...] | None:
-    """What a repeated option says; one '' stands for nothing, no option at all for None."""
-    return None if given is None else tuple(text for text in given if text)
 
 
 def course_from(given: Sequence[str] | None) -> Course | None:

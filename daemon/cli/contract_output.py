@@ -164,6 +164,8 @@ def _warnings(facts: ContractFacts, now: datetime) -> Iterator[str]:
         return
     timeline = facts.life.timeline
     yield from facts.life.doubts
+    if facts.preset is not None and facts.foreign:
+        yield f"The preset {facts.preset.name} is about another provider, {facts.preset.provider}."
     if facts.suggestions:
         names = ", ".join(facts.suggestions)
         yield f"Perhaps a preset fits: {names}. See `lapseguard preset show NAME`."

@@ -20,11 +20,11 @@ from daemon.cli.contract_options import (
     SubjectOption,
     TimezoneOption,
     course_from,
-    texts_from,
 )
 from daemon.cli.contract_output import answer, answer_list, answer_record
 from daemon.cli.opening import open_application
 from daemon.cli.output import JsonOption, Output
+from daemon.cli.repeated import texts_from
 from daemon.domain.contract import Contract
 from daemon.errors import UsageError
 from daemon.services.contract_facts import NewContract

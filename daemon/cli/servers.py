@@ -7,55 +7,35 @@ from typing import Annotated, Any, Final
 import typer
 
 from backends.ssh import fingerprint, scan_host_key
-from daemon.bootstrap import Application
 from daemon.cli.opening import open_application
-from daemon.cli.output import Json, JsonOption, Output, YesOption, instant, require_yes
+from daemon.cli.output import JsonOption, Output, YesOption, require_yes
+from daemon.cli.repeated import texts_from
+from daemon.cli.server_options import (
+    BandwidthOption,
+    ExcludeOption,
+    HostKeyOption,
+    IdentityOption,
+    LabelOption,
+    NameArgument,
+    OneFileSystemOption,
+    PathOption,
+    PortOption,
+    PriorityOption,
+    SameFateOption,
+    ScanOption,
+    StoreOption,
+    SudoOption,
+    ValueOption,
+    VerifyOption,
+    bandwidth_from,
+)
+from daemon.cli.server_output import answer, login_of, server_json
 from daemon.domain.server import Server, host_key_from
-from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue, UsageError
 
 app: Final = typer.Typer(
     name="server", no_args_is_help=True, help="The servers that are backed up."
 )
-
-SSH_PORT: Final = 22
-
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The server's name here.")]
-PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of its sshd.")]
-IdentityOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE", help="Private key; by default the one made by init.", show_default=False
-    ),
-]
-HostKeyOption = Annotated[
-    str | None,
-    typer.Option(metavar="KEY", help="Pin this key, like 'ssh-ed25519 AAAA…'.", show_default=False),
-]
-ScanOption = Annotated[
-    bool, typer.Option("--scan", help="Ask the server for its key and pin it once confirmed.")
-]
-PathOption = Annotated[
-    list[str] | None,
-    typer.Option("--path", help="Absolute path to save; repeat for more.", show_default=False),
-]
-ExcludeOption = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", help="rsync pattern to leave out; repeat.", show_default=False),
-]
-SudoOption = Annotated[
-    bool | None, typer.Option("--sudo/--no-sudo", help="Read by `sudo -n rsync`.")
-]
-OneFileSystemOption = Annotated[
-    bool | None,
-    typer.Option("--one-file-system/--all-file-systems", help="Whether to stay on one."),
-]
-StoreOption = Annotated[
-    str | None, typer.Option(help="Store; by default the one in the settings.", show_default=False)
-]
-VerifyOption = Annotated[
-    Depth | None, typer.Option(help="How deep to verify its backups.", show_default=False)
-]
 
 
 @app.command()
@@ -75,6 +55,11 @@ def add(
     one_file_system: OneFileSystemOption = None,
     store: StoreOption = None,
     verify: VerifyOption = None,
+    label: LabelOption = None,
+    value: ValueOption = None,
+    priority: PriorityOption = None,
+    bandwidth: BandwidthOption = None,
+    accept_same_fate: SameFateOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -95,10 +80,15 @@ def add(
             one_file_system=bool(one_file_system),
             store=store or None,
             verify_depth=verify,
+            labels=tuple(label or ()),
+            value=value or 0,
+            priority=tuple(priority or ()),
+            bandwidth=bandwidth_from(bandwidth),
+            fate_accepted=bool(accept_same_fate),
             created_at=application.clock.now(),
         )
         application.registry.add_server(server)
-        _answer(ctx, application, server, as_json=as_json)
+        answer(Output.of(ctx, as_json=as_json), application, server)
 
 
 @app.command("list")
@@ -108,9 +98,9 @@ def list_servers(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     with open_application(ctx) as application:
         servers = application.registry.servers()
         if as_json:
-            output.document([_server_json(application, server) for server in servers])
+            output.document([server_json(application, server) for server in servers])
             return
-    rows = [(s.name, _login(s), "\n".join(s.paths), s.store or "(default)") for s in servers]
+    rows = [(s.name, login_of(s), "\n".join(s.paths), s.store or "(default)") for s in servers]
     empty = "No server is registered. Add one: lapseguard server add --help"
     output.table(("server", "login", "paths", "store"), rows, empty=empty)
 
@@ -119,7 +109,7 @@ def list_servers(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 def show(ctx: typer.Context, name: NameArgument, *, as_json: JsonOption = False) -> None:
     """Show one server."""
     with open_application(ctx) as application:
-        _answer(ctx, application, application.registry.server(name), as_json=as_json)
+        answer(Output.of(ctx, as_json=as_json), application, application.registry.server(name))
 
 
 @app.command()
@@ -145,10 +135,15 @@ def update(
     one_file_system: OneFileSystemOption = None,
     store: StoreOption = None,
     verify: VerifyOption = None,
+    label: LabelOption = None,
+    value: ValueOption = None,
+    priority: PriorityOption = None,
+    bandwidth: BandwidthOption = None,
+    accept_same_fate: SameFateOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Change what is given; paths and excludes replace the old ones. '' means the default."""
+    """Change what is given; lists replace the old ones, '' stands for the default or nothing."""
     given = {
         "host": host,
         "user": user,
@@ -158,10 +153,16 @@ def update(
         "sudo": sudo,
         "one_file_system": one_file_system,
         "verify_depth": verify,
+        "labels": texts_from(label),
+        "value": value,
+        "priority": texts_from(priority),
+        "fate_accepted": accept_same_fate,
     }
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     with open_application(ctx) as application:
         before = application.registry.server(name)
+        if bandwidth is not None:
+            changes["bandwidth"] = bandwidth_from(bandwidth)
         if store is not None:
             changes["store"] = store or None
             application.configuration.store(changes["store"])
@@ -174,8 +175,10 @@ def update(
             changes["host_key"] = key
         if not changes:
             raise UsageError("Nothing to change is given.")
-        after = application.registry.change_server(name, lambda old: replace(old, **changes))
-        _answer(ctx, application, after, as_json=as_json)
+        after = application.registry.change_server(
+            name, lambda old: replace(old, **changes), accept_same_fate=bool(accept_same_fate)
+        )
+        answer(Output.of(ctx, as_json=as_json), application, after)
 
 
 @app.command()
@@ -222,51 +225,3 @@ def _identity(path: Path | None) -> str | None:
     if not path.is_file():
         raise InvalidValue(f"There is no private key {path}.")
     return str(path.absolute())
-
-
-def _answer(ctx: typer.Context, application: Application, server: Server, *, as_json: bool) -> None:
-    output = Output.of(ctx, as_json=as_json)
-    document = _server_json(application, server)
-    if as_json:
-        output.document(document)
-        return
-    output.fields(
-        (
-            ("server", server.name),
-            ("login", _login(server)),
-            ("identity", str(document["identity"])),
-            ("host key", f"{server.host_key.split()[0]} {document['fingerprint']}"),
-            ("paths", "\n".join(server.paths)),
-            ("excludes", "\n".join(server.excludes)),
-            ("reads by", "sudo -n rsync" if server.sudo else "rsync"),
-            ("stays on", "one file system" if server.one_file_system else ""),
-            ("repository", str(document["repository"])),
-            ("verify", server.verify_depth.value if server.verify_depth else "(default)"),
-            ("registered", instant(server.created_at)),
-        )
-    )
-
-
-def _login(server: Server) -> str:
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    return f"{server.user}@{host}" + (f":{server.port}" if server.port != SSH_PORT else "")
-
-
-def _server_json(application: Application, server: Server) -> dict[str, Json]:
-    return {
-        "server": server.name,
-        "host": server.host,
-        "port": server.port,
-        "user": server.user,
-        "identity": server.identity or str(application.configuration.state_folder.ssh_identity),
-        "host_key": server.host_key,
-        "fingerprint": fingerprint(server.host_key),
-        "paths": list(server.paths),
-        "excludes": list(server.excludes),
-        "sudo": server.sudo,
-        "one_file_system": server.one_file_system,
-        "store": server.store,
-        "repository": application.configuration.repository_url(server.name, server.store),
-        "verify": server.verify_depth.value if server.verify_depth else None,
-        "created_at": instant(server.created_at),
-    }

@@ -11,6 +11,8 @@ from daemon.errors import InvalidValue
 
 #: Providers change their terms; facts older than this are shown with a warning.
 GOOD_FOR: Final = timedelta(days=180)
+#: The provider of presets that hold whoever the contract is with.
+ANY_PROVIDER: Final = "any"
 
 
 class Confidence(enum.Enum):
@@ -41,7 +43,7 @@ class Preset:
 
     Attributes:
         name: Of the preset, e.g. `alibaba-ecs-subscription`.
-        provider: The provider's short name, as contracts use it.
+        provider: The provider's short name, as contracts use it, or `ANY_PROVIDER`.
         product: In words.
         course: What follows the expiry.
         renewal_from: See `RenewalBasis`.

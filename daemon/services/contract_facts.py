@@ -8,6 +8,8 @@ from daemon.domain.contract import Contract, Expiry, Renewal
 from daemon.domain.life import life_of
 from daemon.domain.outlook import Life
 from daemon.domain.phase import Course
+from daemon.domain.preset import ANY_PROVIDER, Preset
+from daemon.domain.provider import same_provider
 from daemon.presets.catalogue import Catalogue
 
 
@@ -52,12 +54,21 @@ class ContractFacts:
     Attributes:
         contract: The contract.
         life: Its phases, and what is uncertain about them.
+        preset: The provider's facts, where it names some that are known.
         suggestions: Presets of its provider, where it says nothing about what follows its expiry.
     """
 
     contract: Contract
     life: Life
+    preset: Preset | None
     suggestions: tuple[str, ...]
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the preset is about another provider: perhaps a slip."""
+        if self.preset is None or self.preset.provider == ANY_PROVIDER:
+            return False
+        return not same_provider(self.preset.provider, self.contract.provider)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +90,10 @@ def facts_of(contract: Contract, catalogue: Catalogue, today: date) -> ContractF
     """What a contract means by what is known of its provider today."""
     silent = contract.preset is None and contract.course is None
     fitting = catalogue.of_provider(contract.provider) if silent else ()
+    preset = catalogue.find(contract.preset)
     return ContractFacts(
         contract=contract,
-        life=life_of(contract, catalogue.find(contract.preset), today=today),
-        suggestions=tuple(preset.name for preset in fitting),
+        life=life_of(contract, preset, today=today),
+        preset=preset,
+        suggestions=tuple(each.name for each in fitting),
     )

@@ -1,0 +1,99 @@
+"""Options that several `lapseguard server` commands have."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from daemon.domain.verification import Depth
+from daemon.errors import InvalidValue
+
+_BYTES: Final = TypeAdapter(ByteSize)
+_HIGHEST_VALUE: Final = 1_000_000
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The server's name here.")]
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of its sshd.")]
+IdentityOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Private key; by default the one made by init.", show_default=False
+    ),
+]
+HostKeyOption = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="Pin this key, like 'ssh-ed25519 AAAA…'.", show_default=False),
+]
+ScanOption = Annotated[
+    bool, typer.Option("--scan", help="Ask the server for its key and pin it once confirmed.")
+]
+PathOption = Annotated[
+    list[str] | None,
+    typer.Option("--path", help="Absolute path to save; repeat for more.", show_default=False),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", help="rsync pattern to leave out; repeat.", show_default=False),
+]
+SudoOption = Annotated[
+    bool | None, typer.Option("--sudo/--no-sudo", help="Read by `sudo -n rsync`.")
+]
+OneFileSystemOption = Annotated[
+    bool | None,
+    typer.Option("--one-file-system/--all-file-systems", help="Whether to stay on one."),
+]
+StoreOption = Annotated[
+    str | None, typer.Option(help="Store; by default the one in the settings.", show_default=False)
+]
+VerifyOption = Annotated[
+    Depth | None, typer.Option(help="How deep to verify its backups.", show_default=False)
+]
+LabelOption = Annotated[
+    list[str] | None,
+    typer.Option("--label", help="Word that chooses its policy; repeat.", show_default=False),
+]
+ValueOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=_HIGHEST_VALUE,
+        help="What it is worth; the highest goes first where not all can be saved.",
+        show_default=False,
+    ),
+]
+PriorityOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--priority", metavar="PATH", help="Path to save first; repeat.", show_default=False
+    ),
+]
+BandwidthOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="At most so much a second, like '10 MiB'.", show_default=False
+    ),
+]
+SameFateOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--accept-same-fate/--refuse-same-fate",
+        help="Whether it is known and meant that its store perishes with it.",
+        show_default=False,
+    ),
+]
+
+
+def bandwidth_from(text: str | None) -> int | None:
+    """Bytes a second in `10 MiB`, `10 MiB/s` or `1048576`; None for '' or nothing.
+
+    Raises:
+        InvalidValue: it is no such size.
+    """
+    if not text:
+        return None
+    try:
+        return int(_BYTES.validate_python(text.strip().removesuffix("/s")))
+    except ValidationError as error:
+        raise InvalidValue(
+            f"{text!r} is not a bandwidth.", hint="Write bytes a second, like 10 MiB."
+        ) from error

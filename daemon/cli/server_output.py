@@ -1,0 +1,70 @@
+"""How servers are shown: as fields for people, as JSON for programs."""
+
+from typing import Final
+
+from backends.ssh import fingerprint
+from daemon.bootstrap import Application
+from daemon.cli.output import Json, Output, instant, size
+from daemon.domain.server import Server
+
+_SSH_PORT: Final = 22
+
+
+def answer(output: Output, application: Application, server: Server) -> None:
+    """Print one server."""
+    document = server_json(application, server)
+    if output.as_json:
+        output.document(document)
+        return
+    output.fields(
+        (
+            ("server", server.name),
+            ("login", login_of(server)),
+            ("identity", str(document["identity"])),
+            ("host key", f"{server.host_key.split()[0]} {document['fingerprint']}"),
+            ("paths", "\n".join(server.paths)),
+            ("excludes", "\n".join(server.excludes)),
+            ("reads by", "sudo -n rsync" if server.sudo else "rsync"),
+            ("stays on", "one file system" if server.one_file_system else ""),
+            ("repository", str(document["repository"])),
+            ("verify", server.verify_depth.value if server.verify_depth else "(default)"),
+            ("labels", ", ".join(server.labels)),
+            ("value", str(server.value or "")),
+            ("first of all", "\n".join(server.priority)),
+            ("bandwidth", f"{size(server.bandwidth)}/s" if server.bandwidth else ""),
+            ("same fate", "accepted" if server.fate_accepted else ""),
+            ("registered", instant(server.created_at)),
+        )
+    )
+
+
+def login_of(server: Server) -> str:
+    """`user@host`, with the port where it is not the usual one."""
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    return f"{server.user}@{host}" + (f":{server.port}" if server.port != _SSH_PORT else "")
+
+
+def server_json(application: Application, server: Server) -> dict[str, Json]:
+    """One server, with where it is saved to."""
+    return {
+        "server": server.name,
+        "host": server.host,
+        "port": server.port,
+        "user": server.user,
+        "identity": server.identity or str(application.configuration.state_folder.ssh_identity),
+        "host_key": server.host_key,
+        "fingerprint": fingerprint(server.host_key),
+        "paths": list(server.paths),
+        "excludes": list(server.excludes),
+        "sudo": server.sudo,
+        "one_file_system": server.one_file_system,
+        "store": server.store,
+        "repository": application.configuration.repository_url(server.name, server.store),
+        "verify": server.verify_depth.value if server.verify_depth else None,
+        "labels": list(server.labels),
+        "value": server.value,
+        "priority": list(server.priority),
+        "bandwidth": server.bandwidth,
+        "fate_accepted": server.fate_accepted,
+        "created_at": instant(server.created_at),
+    }
