@@ -57,6 +57,10 @@ class ObjectStore(Protocol):
 class SourcePull(Protocol):
     """Transfers a server's paths into staging."""
 
+    @property
+    def rsync_version(self) -> str:
+        """Of this machine; empty before the first pull."""
+
     def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
         """Run to the end, calling `on_arrival` in this thread as each file is in place.
 

@@ -92,6 +92,8 @@ class PullSpec:
         paths: Absolute paths on the server; they land under `staging` with their full path.
         excludes: rsync patterns.
         staging: Local folder that becomes the image of the server.
+        only: Of these, what this call is about, or empty for all: staging elsewhere is then left
+            alone, whatever it holds.
         source_root: Where a frozen view of the server is mounted, or empty: the path
             `/srv/db` is then read from `<source_root>/./srv/db` and still lands as `srv/db`.
         sudo: Run the server's rsync by `sudo -n`.
@@ -104,11 +106,17 @@ class PullSpec:
     paths: tuple[str, ...]
     staging: str
     excludes: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     source_root: str = ""
     sudo: bool = False
     one_file_system: bool = False
     bandwidth: int | None = None
     budget: PullBudget = PullBudget()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The paths that this call asks the server for."""
+        return self.only or self.paths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,12 +38,18 @@ def stands_for_file(place: bytes) -> bool:
     return file_type.S_ISREG(read_attributes(place, os.lstat(place)).mode)
 
 
-def move_time(place: bytes) -> None:
-    """Let rsync compare a staged file with the source, as if it were an older version."""
+def move_time(place: bytes) -> int:
+    """Let rsync compare a staged file with the source, as if it were an older version.
+
+    Returns:
+        Its new time, in nanoseconds.
+    """
     stat = os.lstat(place)
     # Towards the present, since file systems cut times short at both ends.
     moved = stat.st_mtime_ns + (_DAY_NS if stat.st_mtime_ns < 0 else -_DAY_NS)
     os.utime(place, ns=(stat.st_atime_ns, moved), follow_symlinks=False)
+    # File systems round.
+    return os.lstat(place).st_mtime_ns
 
 
 def question(
@@ -51,7 +57,7 @@ def question(
     vouched: Collection[int],
     parent: BlobId | None,
     load_tree: Callable[[BlobId], Iterable[Node]],
-) -> int:
+) -> dict[int, int]:
     """Move the time of every staged file that neither `vouched` nor the parent snapshot knows.
 
     Args:
@@ -61,13 +67,13 @@ def question(
         load_tree: Reads a tree of it.
 
     Returns:
-        How many files.
+        By inode, the time that each of them was given, in nanoseconds.
 
     Raises:
         LocalPathUnusable: the image cannot be read.
         StoreError: the parent snapshot cannot be read.
     """
-    asked = set[int]()
+    asked = dict[int, int]()
     pending: list[tuple[bytes, BlobId | None]] = [(image, parent)]
     while pending:
         place, tree = pending.pop()
@@ -84,22 +90,26 @@ def question(
             raise LocalPathUnusable(
                 f"Cannot look through the staged folder {os.fsdecode(place)!r}: {error.strerror}."
             ) from error
-    return len(asked)
+    return asked
 
 
 def _ask(
-    entry: os.DirEntry[bytes], known: Node | None, vouched: Collection[int], asked: set[int]
+    entry: os.DirEntry[bytes], known: Node | None, vouched: Collection[int], asked: dict[int, int]
 ) -> None:
     stat = entry.stat(follow_symlinks=False)
     if not file_type.S_ISREG(stat.st_mode) or stat.st_ino in vouched or stat.st_ino in asked:
         return
-    if known is not None and _is_untouched(stat, known):
+    if known is not None and is_untouched(stat, known):
         return
-    move_time(entry.path)
-    asked.add(stat.st_ino)
+    asked[stat.st_ino] = move_time(entry.path)
 
 
-def _is_untouched(stat: os.stat_result, known: Node) -> bool:
+def is_untouched(stat: os.stat_result, known: Node) -> bool:
+    """Whether nobody wrote to a staged entry or its attributes since the parent recorded it.
+
+    Every change of content, mode, owner or extended attribute moves the ctime, also that which
+    rsync makes when it records a source's attributes. This is restic's own rule.
+    """
     return (
         stat.st_ctime_ns == known.ctime_ns
         and stat.st_mtime_ns == known.mtime_ns

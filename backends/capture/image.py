@@ -10,7 +10,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from backends.capture.cut import Cut, may_be_kept
+from backends.capture.doubt import is_untouched
 from backends.capture.fake_super import SourceAttributes, read_attributes
+from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.packing import Packing
 from backends.capture.selection import Selection
@@ -114,7 +117,12 @@ class ImageWalk:
         load_tree: Callable[[BlobId], list[Node]],
         on_file: Callable[[FileRecord], None],
         sha256_before: Callable[[bytes], bytes | None],
+        cut: Cut | None = None,
+        halt: Halt | None = None,
     ) -> None:
+        """Prepare; `cut` says that the pull broke off, so that not all of the image counts."""
+        self._cut = cut
+        self._halt = halt or NoHalt()
         self._image = image
         self._writer = writer
         self._index = index
@@ -124,6 +132,9 @@ class ImageWalk:
         self._on_file = on_file
         self._sha256_before = sha256_before
         self.totals = ImageTotals()
+        #: Paths of staged entries that are not in the trees, of a pull that broke off.
+        self.left_out: set[bytes] = set()
+        self._refused: set[int] = set()
         #: Packs that were there before and hold something of this image.
         self.packs: set[bytes] = set()
 
@@ -176,7 +187,7 @@ class ImageWalk:
         stat = found.stat(follow_symlinks=False)
         path = folder.path + b"/" + found.name if folder.path else found.name
         known = folder.known.get(found.name)
-        if known is not None and _is_untouched(stat, known):
+        if known is not None and is_untouched(stat, known):
             if known.type is NodeType.DIR:
                 stack.append(self._enter(folder, found, path, known=known, itself=known))
                 return
@@ -241,6 +252,9 @@ class ImageWalk:
         known: Node | None,
     ) -> None:
         """Describe an entry that is new or was touched."""
+        if self._cut is not None and self._cut.is_in_doubt(entry.stat):
+            self.left_out.add(entry.path)
+            return
         self.totals.omissions += (
             Omission(path=entry.path, reason=problem) for problem in entry.source.problems
         )
@@ -248,16 +262,19 @@ class ImageWalk:
         if kind is NodeType.DIR:
             stack.append(self._enter(folder, found, entry.path, known=known, entry=entry))
         elif kind is NodeType.FILE:
-            folder.add(self._fill(entry, known))
+            self._fill(folder, entry, known)
         else:
             self.totals.others += 1
             folder.add(_describe(entry, kind))
 
-    def _fill(self, entry: _Entry, known: Node | None) -> Node:
+    def _fill(self, folder: _Folder, entry: _Entry, known: Node | None) -> None:
         record = self._take_stored(entry, known)
+        if record is None:
+            self.left_out.add(entry.path)
+            return
         self._note_packs(BlobKind.DATA, record.blobs)
         self._report(record)
-        return _describe(entry, NodeType.FILE, content=record.blobs, size=record.size)
+        folder.add(_describe(entry, NodeType.FILE, content=record.blobs, size=record.size))
 
     def _report(self, record: FileRecord) -> None:
         self.totals.files += 1
@@ -269,19 +286,20 @@ class ImageWalk:
             if (pack := self._index.pack_of(kind, blob)) is not None:
                 self.packs.add(pack)
 
-    def _take_stored(self, entry: _Entry, known: Node | None) -> FileRecord:
-        """What was stored in this run, or is now.
+    def _take_stored(self, entry: _Entry, known: Node | None) -> FileRecord | None:
+        """What was stored in this run, or is now; None where it is left out.
 
         A file of which only the attributes changed was touched, so it is read again. Where that
         gives the parent's content, it still is what the source sent and was compared with then.
         """
-        content = self._ledger.find(entry.stat) or self._packing.pack(entry.place, None)
+        stored = self._find(entry.stat)
+        content = stored or self._read(entry, known)
         if content is None:
-            raise LocalPathUnusable(
-                f"The staged file {os.fsdecode(entry.place)!r} was removed while it was read.",
-                hint="Nobody but Lapseguard may write to the staging folder.",
-            )
+            return None
         same = not content.compared and self._is_as_before(entry.path, content, known)
+        if self._cut and not same and (stored is None or stored.doubtful):
+            self._refused.add(entry.stat.st_ino)
+            return None
         return FileRecord(
             path=entry.path,
             size=content.size,
@@ -290,6 +308,20 @@ class ImageWalk:
             compared=content.compared,
             unchanged=same,
         )
+
+    def _find(self, stat: os.stat_result) -> StoredContent | None:
+        return None if stat.st_ino in self._refused else self._ledger.find(stat)
+
+    def _read(self, entry: _Entry, known: Node | None) -> StoredContent | None:
+        if self._cut is not None and not may_be_kept(entry.stat, known):
+            return None
+        content = self._packing.pack(entry.place, None)
+        if content is None and not self._halt.is_over():
+            raise LocalPathUnusable(
+                f"The staged file {os.fsdecode(entry.place)!r} was removed while it was read.",
+                hint="Nobody but Lapseguard may write to the staging folder.",
+            )
+        return content
 
     def _is_as_before(self, path: bytes, content: StoredContent, known: Node | None) -> bool:
         """Whether the parent snapshot had the same content, also where its folder is damaged."""
@@ -316,20 +348,6 @@ def _sha256_of(content: tuple[BlobId, ...]) -> bytes | None:
     if len(content) > 1:
         return None
     return content[0] if content else EMPTY_SHA256
-
-
-def _is_untouched(stat: os.stat_result, known: Node) -> bool:
-    """Whether nobody wrote to a staged entry or its attributes since the parent recorded it.
-
-    Every change of content, mode, owner or extended attribute moves the ctime, also that which
-    rsync makes when it records a source's attributes. This is restic's own rule.
-    """
-    return (
-        stat.st_ctime_ns == known.ctime_ns
-        and stat.st_mtime_ns == known.mtime_ns
-        and stat.st_ino == known.inode
-        and (known.type is not NodeType.FILE or stat.st_size == known.size)
-    )
 
 
 def _look_at(found: os.DirEntry[bytes], path: bytes, stat: os.stat_result) -> _Entry:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from backends.capture.doubt import stands_for_file
+from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import StoredContent
 from backends.capture.packing import Packing
 from backends.capture.progress import CaptureProgress
@@ -40,7 +41,9 @@ class Intake:
         packing: Packing,
         progress: CaptureProgress,
         workers: int = 2,
+        halt: Halt | None = None,
     ) -> None:
+        self._halt = halt or NoHalt()
         self._image = image
         self._packing = packing
         self._progress = progress
@@ -109,6 +112,8 @@ class Intake:
     def _feed(self, arrivals: Iterable[Arrival]) -> None:
         try:
             for arrival in arrivals:
+                if self._halt.is_over():
+                    return
                 self._count(arrival)
                 if not arrival.linked_to:
                     self._queue.put(arrival)
@@ -134,7 +139,7 @@ class Intake:
 
     def _work(self) -> None:
         while (arrival := self._next()) is not None:
-            if self._failure is not None:
+            if self._failure is not None or self._halt.is_over():
                 continue  # drain, so that nobody waits for a place in the queue
             try:
                 if self._settled_content(arrival) is None:

@@ -18,6 +18,7 @@ class StoredContent:
         blobs: Its content in order; empty for an empty file.
         sha256: Of the whole file, 32 raw bytes.
         compared: The source's own checksum was there and equal.
+        doubtful: It was there and is of something else: of what the file was before, or is to be.
     """
 
     inode: int
@@ -26,6 +27,7 @@ class StoredContent:
     blobs: tuple[BlobId, ...]
     sha256: bytes
     compared: bool
+    doubtful: bool = False
 
 
 class Ledger:
@@ -50,9 +52,14 @@ class Ledger:
         with self._lock:
             before = self._contents.get(content.inode)
             if before is not None and before.compared and before.sha256 == content.sha256:
-                content = replace(content, compared=True)
+                content = replace(content, compared=True, doubtful=False)
             self._contents[content.inode] = content
         return content
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been stored yet."""
+        return not self._contents
 
     def find(self, stat: os.stat_result) -> StoredContent | None:
         """The content of exactly this staged file, if it was stored in this run."""

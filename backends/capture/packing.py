@@ -2,7 +2,9 @@
 
 import errno
 import os
+from io import FileIO
 
+from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.progress import CaptureProgress
 from backends.errors import LocalPathUnusable
@@ -11,23 +13,32 @@ from backends.repository.writer import RepositoryWriter
 #: A staged file is ours and regular; a link in its place would be an attack.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FILE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+#: What reading says once the capture is over: as if the file had been taken away.
+_OVER = errno.ENOENT
 
 
 class Packing:
     """Reads staged files into the writer and enters them in the ledger; safe between threads."""
 
     def __init__(
-        self, *, writer: RepositoryWriter, ledger: Ledger, progress: CaptureProgress
+        self,
+        *,
+        writer: RepositoryWriter,
+        ledger: Ledger,
+        progress: CaptureProgress,
+        halt: Halt | None = None,
     ) -> None:
         self._writer = writer
         self._ledger = ledger
         self._progress = progress
+        self._halt = halt or NoHalt()
 
     def pack(self, place: bytes, checksum: str | None) -> StoredContent | None:
         """Store the file at `place`, comparing it with the source's xxh128 where that is given.
 
         Returns:
-            None where no file is there (any more): rsync moves and removes beside us.
+            None where no file is there (any more), since rsync moves and removes beside us; or
+            where the capture was over before its end was read.
 
         Raises:
             LocalPathUnusable: it cannot be read.
@@ -45,8 +56,8 @@ class Packing:
 
     def _pack(self, place: bytes, checksum: str | None) -> StoredContent:
         descriptor = os.open(place, OPEN_FLAGS)
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
-            stored = self._writer.save_file(stream)
+        with FileIO(descriptor, "rb") as stream:
+            stored = self._writer.save_file(_Halting(stream, self._halt))
             stat = os.fstat(descriptor)
         self._progress.count_stored(stored.size)
         return self._ledger.enter(
@@ -57,5 +68,19 @@ class Packing:
                 blobs=stored.blobs,
                 sha256=stored.sha256,
                 compared=checksum == stored.xxh128,
+                doubtful=checksum not in {None, stored.xxh128},
             )
         )
+
+
+class _Halting:
+    """A stream that ends with an error once the capture is over; one file may take hours."""
+
+    def __init__(self, stream: FileIO, halt: Halt) -> None:
+        self._stream = stream
+        self._halt = halt
+
+    def read(self, size: int, /) -> bytes:
+        if self._halt.is_over():
+            raise OSError(_OVER, "the capture is over")
+        return self._stream.read(size) or b""

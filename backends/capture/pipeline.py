@@ -10,10 +10,12 @@ the returned tree, and only then lets the staging journal go.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from backends.capture.cut import CUTS, Cut, Received, shortfall
 from backends.capture.doubt import move_time, question, vouched_inodes
+from backends.capture.halt import Halt, NoHalt
 from backends.capture.image import FileRecord, ImageWalk
 from backends.capture.intake import Intake
 from backends.capture.ledger import Ledger
@@ -21,7 +23,13 @@ from backends.capture.packing import Packing
 from backends.capture.progress import CapturePhase, CaptureProgress
 from backends.capture.selection import select
 from backends.capture.staging import Staging
-from backends.errors import BackendError, StoreError
+from backends.errors import (
+    BackendError,
+    SourceAccessDenied,
+    SourcePathMissing,
+    StoreError,
+    TransferInterrupted,
+)
 from backends.protocols import SourcePull
 from backends.repository.index import Index
 from backends.repository.tree import Node
@@ -60,6 +68,8 @@ class CaptureReport:
         comparison: See `SourceComparison`.
         omissions: What the copy lacks, with reasons.
         earlier_packs: Packs of earlier runs that the tree refers to (SHA-256, raw).
+        cut: Why the pull broke off, where it did; the tree is then a checkpoint, see `cut`.
+        left_out: Staged files that a checkpoint has not, relative to the image.
     """
 
     tree: BlobId
@@ -71,6 +81,8 @@ class CaptureReport:
     comparison: SourceComparison
     omissions: tuple[Omission, ...]
     earlier_packs: frozenset[bytes]
+    cut: BackendError | None = None
+    left_out: frozenset[bytes] = frozenset()
 
 
 class Capture:
@@ -85,6 +97,8 @@ class Capture:
         on_file: Told each regular file in the order of the trees.
         sha256_before: A file's digest in the parent snapshot; None where there is no parent.
         workers: Threads that store what arrives.
+        precious: Paths to be stored before the rest, in order; each below one of the spec's.
+        halt: Ends it before its time.
     """
 
     def __init__(
@@ -98,7 +112,13 @@ class Capture:
         on_file: Callable[[FileRecord], None],
         sha256_before: Callable[[bytes], bytes | None] | None = None,
         workers: int = 2,
+        precious: tuple[str, ...] = (),
+        halt: Halt | None = None,
     ) -> None:
+        self._precious = precious
+        self._halt = halt or NoHalt()
+        self._received = Received()
+        self._asked: Mapping[int, int] = {}
         self._staging = staging
         self._writer = writer
         self._index = index
@@ -108,41 +128,80 @@ class Capture:
         self._sha256_before = sha256_before
         self._workers = workers
         self._ledger = Ledger()
-        self._packing = Packing(writer=writer, ledger=self._ledger, progress=progress)
+        self._packing = Packing(
+            writer=writer, ledger=self._ledger, progress=progress, halt=self._halt
+        )
         self._counts = {"compared": 0, "unchanged": 0, "uncompared": 0}
 
     def run(self, spec: PullSpec, pull: SourcePull, parent: BlobId | None) -> CaptureReport:
         """Pull, store, record. `parent` is the root tree of the server's last snapshot.
 
+        A pull that breaks off after something has arrived makes a report all the same: its tree
+        is a checkpoint.
+
         Raises:
-            BackendError: whatever stopped it. Packs already sealed are flushed into the index
-                first where the store still works, so the next attempt uploads only the rest.
+            BackendError: whatever else stopped it. Packs already sealed are flushed into the
+                index first where the store still works, so that the next attempt uploads only
+                the rest.
         """
         try:
             self._question(parent)
-            report = self._pull(spec, pull)
-            walk = self._walk(spec, parent)
+            report, cut = self._pull_or_cut(spec, pull)
+            tree, walk = self._walk(spec, parent, cut)
             self._progress.enter(CapturePhase.FLUSH)
             self._writer.flush()
         except BaseException as error:
             self._salvage(error)
             raise
         self._progress.enter(CapturePhase.DONE)
-        return self._report(report, *walk)
+        return self._report(report, tree, walk, cut)
 
     def _question(self, parent: BlobId | None) -> None:
         """Have rsync send again what may be in staging without anybody knowing its checksum."""
         image = os.fsencode(self._staging.image)
         if self._sha256_before is None or self._staging.is_interrupted:
             vouched = vouched_inodes(image, self._staging.interrupted_arrivals())
-            question(image, vouched, parent, self._load_tree)
+            self._asked = question(image, vouched, parent, self._load_tree)
+
+    def _pull_or_cut(self, spec: PullSpec, pull: SourcePull) -> tuple[PullReport, Cut | None]:
+        try:
+            report = self._pull(spec, pull)
+        except CUTS as error:
+            self._halt.check()
+            self._take_in_rest(error)
+            if self._ledger.is_empty:
+                raise
+            return self._received.report(pull.rsync_version), Cut(error=error, asked=self._asked)
+        self._halt.check()
+        return report, None
+
+    def _take_in_rest(self, error: BackendError) -> None:
+        """Store what arrived, now or in earlier attempts, and was not come to."""
+        try:
+            with self._open_intake() as intake:
+                intake.take_settled(self._unstored())
+        except StoreError as failure:
+            raise error from failure
+
+    def _unstored(self) -> Iterator[Arrival]:
+        image = os.fsencode(self._staging.image)
+        for arrival in self._staging.arrivals():
+            try:
+                content = self._ledger.find(os.lstat(image + b"/" + arrival.path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            if content is None or content.doubtful:
+                yield arrival
 
     def _pull(self, spec: PullSpec, pull: SourcePull) -> PullReport:
         """Pull; where staging then differs from a checksum, have the source send that again.
 
         The disk may be at fault, or the journal may speak of what a file held before.
         """
+        early = [self._pull_early(path, spec, pull) for path in self._precious]
         first, unequal = self._pull_once(spec, pull, self._staging.interrupted_arrivals())
+        for report in early:
+            first = first if report is None else _joined(report, first)
         if not unequal:
             return first
         image = os.fsencode(self._staging.image)
@@ -154,18 +213,34 @@ class Capture:
                 self._ledger.report_mismatch(path)
         return _joined(first, again)
 
+    def _pull_early(self, path: str, spec: PullSpec, pull: SourcePull) -> PullReport | None:
+        """Have one path in the store before anything else is asked for."""
+        try:
+            report, unequal = self._pull_once(replace(spec, only=(path,)), pull, ())
+        except (SourcePathMissing, SourceAccessDenied):
+            # Safe to pass over: the pull of everything says what is to be said of it.
+            return None
+        for wrong in unequal:
+            move_time(os.fsencode(self._staging.image) + b"/" + wrong)
+        self._writer.flush()
+        return report
+
     def _pull_once(
         self, spec: PullSpec, pull: SourcePull, earlier: Iterable[Arrival]
     ) -> tuple[PullReport, tuple[bytes, ...]]:
-        with Intake(
+        with self._open_intake() as intake:
+            intake.take_settled(earlier)
+            report = pull.pull(spec, self._received.watching(intake.take))
+        return report, intake.unequal
+
+    def _open_intake(self) -> Intake:
+        return Intake(
             os.fsencode(self._staging.image),
             packing=self._packing,
             progress=self._progress,
             workers=self._workers,
-        ) as intake:
-            intake.take_settled(earlier)
-            report = pull.pull(spec, intake.take)
-        return report, intake.unequal
+            halt=self._halt,
+        )
 
     def _is_compared(self, place: bytes) -> bool:
         """Whether nothing at `place` contradicts the source; nothing there does not."""
@@ -175,7 +250,9 @@ class Capture:
             return True
         return content is not None and content.compared
 
-    def _walk(self, spec: PullSpec, parent: BlobId | None) -> tuple[BlobId, ImageWalk]:
+    def _walk(
+        self, spec: PullSpec, parent: BlobId | None, cut: Cut | None
+    ) -> tuple[BlobId, ImageWalk]:
         self._progress.enter(CapturePhase.TREES)
         walk = ImageWalk(
             os.fsencode(self._staging.image),
@@ -186,10 +263,13 @@ class Capture:
             load_tree=self._load_tree,
             on_file=self._record,
             sha256_before=self._sha256_before or (lambda _: None),
+            cut=cut,
+            halt=self._halt,
         )
         return walk.store(select(spec.paths), parent), walk
 
     def _record(self, record: FileRecord) -> None:
+        self._halt.check()
         kind = "compared" if record.compared else "unchanged" if record.unchanged else "uncompared"
         self._counts[kind] += 1
         self._on_file(record)
@@ -204,12 +284,18 @@ class Capture:
             # reason that the operator needs to see.
             return
 
-    def _report(self, pull: PullReport, tree: BlobId, walk: ImageWalk) -> CaptureReport:
+    def _report(
+        self, pull: PullReport, tree: BlobId, walk: ImageWalk, cut: Cut | None
+    ) -> CaptureReport:
         mismatched = self._ledger.mismatched
         self._drop_mismatched(mismatched)
         omissions = tuple(Omission(path=path, reason=MISMATCH) for path in mismatched)
         totals = walk.totals
         compared, unchanged, uncompared = self._counts.values()
+        error = self._end(cut, walk)
+        if error is not None:
+            found = shortfall(error, earlier=unchanged, left_out=len(walk.left_out))
+            pull = replace(pull, complete=False, omissions=(found, *pull.omissions))
         return CaptureReport(
             tree=tree,
             pull=pull,
@@ -225,7 +311,17 @@ class Capture:
             ),
             omissions=pull.omissions + tuple(totals.omissions) + omissions,
             earlier_packs=frozenset(walk.packs) - {r.pack for r in self._writer.receipts},
+            cut=error,
+            left_out=frozenset(walk.left_out),
         )
+
+    def _end(self, cut: Cut | None, walk: ImageWalk) -> BackendError | None:
+        """What ended it before its time, which may be the halt alone: all came, not all is in."""
+        if cut is not None:
+            return cut.error
+        if not walk.left_out:
+            return None
+        return TransferInterrupted("There was no time left to store all that had arrived")
 
     def _drop_mismatched(self, paths: tuple[bytes, ...]) -> None:
         """Remove staged files that are known to be wrong, so that the next pull sends them."""

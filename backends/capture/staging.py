@@ -11,7 +11,7 @@ the journal still has the checksums that the source computed of them.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -24,6 +24,8 @@ from backends.types import Arrival
 
 #: Below this, rsync would fill the disk before the first file is done (bytes).
 LEAST_FREE = 16 * 2**20
+#: The first line of a journal whose run ended in a checkpoint; it is no report of rsync's.
+_MARK = b"# what else had arrived is in a checkpoint\n"
 
 
 class Staging:
@@ -66,14 +68,20 @@ class Staging:
 
         What the present run appends meanwhile is not among it.
         """
-        rest = self._interrupted_size
-        if rest is None:
-            return
+        if self._interrupted_size is not None:
+            yield from self._read(self._interrupted_size)
+
+    def _read(self, rest: int) -> Iterator[Arrival]:
         with self._journal.open("rb") as lines:
             while line := lines.readline(rest):
                 rest -= len(line)
                 if isinstance(event := parse_line(line), Arrival):
                     yield event
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """What is in the journal by now, of this run and of those that broke off before it."""
+        if (size := _size_of_whole_lines(self._journal)) is not None:
+            yield from self._read(size)
 
     @contextmanager
     def open_journal(self) -> Iterator[FileIO]:
@@ -88,6 +96,27 @@ class Staging:
             finally:
                 if journal.tell() == 0:
                     self.forget_journal()
+
+    def shorten_journal(self, keep: Collection[bytes]) -> None:
+        """A checkpoint has all that arrived except `keep`; the run still counts as broken off.
+
+        Args:
+            keep: Paths, relative to the image, whose arrivals are to be remembered.
+
+        Raises:
+            LocalPathUnusable: it cannot be written.
+        """
+        shorter = self._journal.with_suffix(".new")
+        try:
+            with self._journal.open("rb") as lines, open(shorter, "wb", opener=_private) as file:
+                file.write(_MARK)
+                for line in lines:
+                    event = parse_line(line)
+                    if isinstance(event, Arrival) and event.path in keep:
+                        file.write(line)
+            shorter.replace(self._journal)
+        except OSError as error:
+            raise LocalPathUnusable(f"Cannot shorten {self._journal}: {error.strerror}.") from error
 
     def forget_journal(self) -> None:
         """The manifest is written: what arrived no longer needs remembering."""

@@ -62,9 +62,9 @@ def rsync_argv(
     """
     if not posixpath.isabs(spec.staging):
         raise LocalPathUnusable(f"The staging folder {spec.staging!r} is not an absolute path")
-    if not spec.paths:
+    if not spec.sources:
         raise SourcePathInvalid("No path is to be saved")
-    first, *others = (source_argument(path, spec.source_root) for path in spec.paths)
+    first, *others = (source_argument(path, spec.source_root) for path in spec.sources)
     return (
         "rsync",
         "-rlptgoHAX",

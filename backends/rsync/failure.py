@@ -125,7 +125,7 @@ def _requested_failure(
     if gone := [found for found in remote if found.number in _MISSING and _is_argument(found)]:
         names = ", ".join(sorted({_shown(spec, complaint) for complaint in gone}))
         return SourcePathMissing(f"{spec.target.alias} has no {names}")
-    requested = {os.fsencode(normal_path(path)).lstrip(b"/") for path in spec.paths}
+    requested = {os.fsencode(normal_path(path)).lstrip(b"/") for path in spec.sources}
     denied = [
         found
         for found in remote

@@ -24,7 +24,7 @@ from backends.rsync.image import forget_unasked, uncovered_links
 from backends.rsync.output import parse_line
 from backends.rsync.scratch import Claim, claim_staging, forget_unfinished
 from backends.rsync.spool import Spool
-from backends.rsync.tally import Tally
+from backends.rsync.tally import STOPPED, Tally
 from backends.rsync.version import RsyncVersion, require_local_rsync
 from backends.ssh import check_identity, check_target, diagnose, pinned_known_hosts, ssh_argv
 from backends.types import Arrival, Omission, PullReport, PullSpec
@@ -69,6 +69,11 @@ class RsyncPull:
         self._stop = stop
         self._version: RsyncVersion | None = None
 
+    @property
+    def rsync_version(self) -> str:
+        """See `SourcePull.rsync_version`."""
+        return "" if self._version is None else str(self._version)
+
     def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
         """See `SourcePull.pull`; `on_arrival` may take its time, rsync never waits for it.
 
@@ -85,7 +90,7 @@ class RsyncPull:
             forget_unasked(spec.staging, spec.paths)
             passes = self._run_passes(spec, claim, tally, on_arrival)
             report = _report(spec, passes, tally, version)
-            if report.complete:
+            if report.complete and not spec.only:
                 forget_unfinished(claim)
         return report
 
@@ -142,7 +147,7 @@ class RsyncPull:
     def _hand_on(self, spool: Spool, on_arrival: Callable[[Arrival], None]) -> None:
         for line in spool:
             if self._stop is not None and self._stop.is_set():
-                return
+                raise TransferInterrupted(STOPPED)
             arrival = parse_line(line)
             if isinstance(arrival, Arrival):
                 on_arrival(arrival)
@@ -156,7 +161,7 @@ class RsyncPull:
         except ProcessTimeout as error:
             raise BudgetExceeded(f"The pull took longer than allowed: {error}") from error
         except ProcessStopped as error:
-            raise TransferInterrupted("The pull was stopped on request") from error
+            raise TransferInterrupted(STOPPED) from error
         finally:
             spool.close()
         complaints = parse_complaints(running.stderr)
@@ -193,7 +198,7 @@ def _report(spec: PullSpec, passes: list[_Pass], tally: Tally, version: RsyncVer
     missing = (
         *(_unread(spec, last) if partial else ()),
         *tally.oversize,
-        *uncovered_links(spec),
+        *(() if spec.only else uncovered_links(spec)),
     )
     vanished = {
         image_path(spec, path): None for ended in passes for path in ended.complaints.vanished

@@ -9,6 +9,8 @@ from backends.process import readable_name
 from backends.rsync.output import Change, ChangeKind
 from backends.types import Arrival, Omission, PullSpec
 
+#: What a pull that its caller has stopped says.
+STOPPED = "The pull was stopped on request"
 #: What the protocol may need beside the files: lists of names, checksums of blocks.
 _OVERHEAD = 16 << 20
 #: Seconds between two looks at how much came over the line.
@@ -74,7 +76,7 @@ class Tally:
             BudgetExceeded, TransferInterrupted.
         """
         if self._stop is not None and self._stop.is_set():
-            raise TransferInterrupted("The pull was stopped on request")
+            raise TransferInterrupted(STOPPED)
         now = time.monotonic()
         limit = self._budget.max_bytes
         if limit is None or now - self._looked < _INTERVAL:

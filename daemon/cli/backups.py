@@ -12,7 +12,7 @@ from daemon.cli.invocation import invocation_of
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, size
 from daemon.cli.progress import Display, display_of
-from daemon.cli.stopping import stop_on_signals
+from daemon.cli.stopping import checkpoint_on_signals
 from daemon.domain.history import history_json
 from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
@@ -67,6 +67,9 @@ def backup_now(
 
     A server that fails does not keep the next one from its turn. The exit code is that of the
     worst outcome: 1 if one failed, 3 if one is incomplete.
+
+    Ctrl-C keeps what has arrived as a checkpoint, and the next run goes on from there; a second
+    one ends at once.
     """
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
@@ -80,10 +83,27 @@ def backup_now(
         ways = _Ways(
             output=output, display=display_of(ctx, output), verbose=invocation_of(ctx).verbosity > 0
         )
-        turns = [_back_up_one(application, name, depth, ways) for name in names]
+        turns = _back_up(application, names, depth, ways)
+    code = max((turn.code for turn in turns), key=_severity, default=ExitCode.DONE)
     if as_json:
         output.document([turn.document for turn in turns])
-    return max((turn.code for turn in turns), key=_severity, default=ExitCode.DONE)
+        if code is ExitCode.INTERRUPTED:
+            # The document is all that is to be printed.
+            raise SystemExit(code)
+    return code
+
+
+def _back_up(
+    application: Application, names: list[str], depth: Depth | None, ways: _Ways
+) -> list[_Turn]:
+    """Up to the first that is interrupted."""
+    turns: list[_Turn] = []
+    for name in names:
+        turn = _back_up_one(application, name, depth, ways)
+        turns.append(turn)
+        if turn.code is ExitCode.INTERRUPTED:
+            break
+    return turns
 
 
 def _choose(application: Application, names: list[str], *, every: bool) -> list[str]:
@@ -104,13 +124,15 @@ def _choose(application: Application, names: list[str], *, every: bool) -> list[
 def _back_up_one(application: Application, name: str, depth: Depth | None, ways: _Ways) -> _Turn:
     tools = backup_tools(application)
     try:
-        with stop_on_signals() as stop:
-            run = back_up(tools, name, ways.display, depth=depth, stop=stop)
+        with checkpoint_on_signals() as stopping:
+            run = back_up(tools, name, ways.display, depth=depth, stop=stopping)
     except Exception as error:  # noqa: BLE001 - on record and told; the next server gets its turn
         code = report(error, ["-v"] if ways.verbose else [], subject=f"{name}: ")
         return _Turn(code=code, document=_failure_json(application, name, tools.owner, error))
     _say_run(ways.output, application, run)
     code = ExitCode.DONE if run.state is RunState.VERIFIED else ExitCode.INCOMPLETE
+    if stopping.asked.is_set():
+        code = ExitCode.INTERRUPTED
     return _Turn(code=code, document=history_json(application.overview.run(run.run).row))
 
 
@@ -181,4 +203,10 @@ def _last(run: Run | None) -> str:
 
 
 def _severity(code: ExitCode) -> int:
-    return (ExitCode.DONE, ExitCode.INCOMPLETE, ExitCode.USAGE, ExitCode.FAILED).index(code)
+    return (
+        ExitCode.DONE,
+        ExitCode.INCOMPLETE,
+        ExitCode.USAGE,
+        ExitCode.FAILED,
+        ExitCode.INTERRUPTED,
+    ).index(code)

@@ -1,15 +1,15 @@
 """One backup of one server, from the claim to the manifest: DESIGN's order of a run."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
-from backends.errors import RepositoryLocked, RepositoryMissing, StoreRefused
+from backends.errors import BackendError, RepositoryLocked, RepositoryMissing, StoreRefused
 from backends.protocols import SourcePull
 from backends.repository.lock import HeldLock, hold_lock
 from backends.repository.mending import mend_index
@@ -19,10 +19,10 @@ from backends.types import BlobId, PullSpec, SshTarget
 from daemon.clock import Clock
 from daemon.domain.contract import Contract
 from daemon.domain.identifier import new_run_id
-from daemon.domain.run import Captured, Failure, Run, RunKind, RunState
+from daemon.domain.run import Captured, Run, RunKind, RunState
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
-from daemon.errors import ClaimLost, RunIncomplete, VerificationFailed
+from daemon.errors import ClaimLost, VerificationFailed
 from daemon.services.baseline import Baseline, survey
 from daemon.services.chain import find_head
 from daemon.services.claim import Claim, claim_run
@@ -35,9 +35,12 @@ from daemon.services.destination import (
 )
 from daemon.services.distrust import list_distrusted, note_distrusted
 from daemon.services.estimate import Measure, estimating
-from daemon.services.lease import Lease, keep_lease
+from daemon.services.guard import GuardedStore
+from daemon.services.lease import LEASE, Lease, keep_lease
 from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
 from daemon.services.sealing import seal, store_sums
+from daemon.services.shortfall import shortfall_of
+from daemon.services.stopping import Stopping
 from daemon.services.units import Units
 
 
@@ -60,6 +63,7 @@ class BackupTools:
         owner: Who we are, for the lease; see `name_owner`.
         depth: How deep runs are verified where the server does not say.
         tuning: See `Tuning`.
+        lease: After so long without a renewal, others may take a run over.
     """
 
     units: Units
@@ -76,6 +80,7 @@ class BackupTools:
     owner: str
     depth: Depth
     tuning: Tuning
+    lease: timedelta = LEASE
 
 
 class BackupObserver(ProofWatcher, Protocol):
@@ -102,9 +107,14 @@ def back_up(
     *,
     kind: RunKind = RunKind.MANUAL,
     depth: Depth | None = None,
-    stop: threading.Event | None = None,
+    stop: Stopping | None = None,
+    bandwidth: int | None = None,
+    precious_first: bool = True,
 ) -> Run:
     """Back up the server `name`; returns its run, `verified` or `partial`.
+
+    A pull that ends before its time, on request or because the server fails, leaves what has
+    arrived as a checkpoint: restorable, `partial` with the reason, and continued by the next run.
 
     Args:
         tools: See `BackupTools`.
@@ -112,12 +122,15 @@ def back_up(
         observer: Is told how it goes.
         kind: Why it is done.
         depth: How deep to verify, in place of the server's and the settings' word.
-        stop: Once set, the pull ends and no store is waited for any more.
+        stop: Ends it before its time.
+        bandwidth: Bytes a second at most, besides the server's own limit.
+        precious_first: Store the server's precious paths before the rest, where it names any.
 
     Raises:
         NotFound: no such server, or the settings have no such store.
         RunActive: another run of it is under way.
         ClaimLost: somebody else took the run over; nothing more was written.
+        LapseguardError: the reason to stop, where nothing had arrived by then.
         BackendError, LapseguardError: what stopped it; recorded as the run's failure.
     """
     with tools.units(read_only=True) as work:
@@ -130,8 +143,9 @@ def back_up(
         kind=kind,
         store=tools.store_name(server.store),
         owner=tools.owner,
+        lease=tools.lease,
     )
-    with keep_lease(run, tools.units, tools.clock, stop) as lease:
+    with keep_lease(run, tools.units, tools.clock, stop, length=tools.lease) as lease:
         attempt = _Attempt(
             tools=tools,
             server=server,
@@ -141,12 +155,17 @@ def back_up(
                 run, lease, units=tools.units, clock=tools.clock, on_change=observer.entered
             ),
             depth=depth or server.verify_depth or tools.depth,
+            bandwidth=bandwidth,
+            precious=server.priority if precious_first else (),
         )
         return attempt.carry_out()
 
 
-def pull_spec(server: Server, image: Path, identity: Path) -> PullSpec:
-    """What is asked of the server."""
+def pull_spec(
+    server: Server, image: Path, identity: Path, bandwidth: int | None = None
+) -> PullSpec:
+    """What is asked of the server; `bandwidth` limits it beside the server's own limit."""
+    limits = [limit for limit in (server.bandwidth, bandwidth) if limit]
     target = SshTarget(
         alias=server.name,
         host=server.host,
@@ -162,6 +181,7 @@ def pull_spec(server: Server, image: Path, identity: Path) -> PullSpec:
         staging=str(image),
         sudo=server.sudo,
         one_file_system=server.one_file_system,
+        bandwidth=min(limits, default=None),
     )
 
 
@@ -185,14 +205,18 @@ class _Attempt:
     observer: BackupObserver
     claim: Claim
     depth: Depth
+    bandwidth: int | None
+    precious: tuple[str, ...]
+
+    @property
+    def stopping(self) -> Stopping:
+        """How this run is told to end before its time."""
+        return self.claim.lease.stopping
 
     def carry_out(self) -> Run:
         """Do everything, and see that a failure is on record."""
         try:
-            patience = Patience(stop=self.claim.lease.stop, warn=self.observer.warned)
-            destination = self.tools.destination(self.server.store, self.server.name, patience)
-            with closing(destination.store):
-                self._work(destination)
+            self._reach_out()
         except ClaimLost:
             raise
         except BaseException as error:
@@ -203,6 +227,23 @@ class _Attempt:
             raise
         return self.claim.run
 
+    def _reach_out(self) -> None:
+        stopping = self.stopping
+        patience = Patience(
+            stop=stopping.at_once, warn=self.observer.warned, time_left=stopping.patience
+        )
+        destination = self.tools.destination(self.server.store, self.server.name, patience)
+        store = GuardedStore(destination.store, stopping.check)
+        try:
+            with closing(store):
+                self._work(replace(destination, store=store))
+        except BackendError as error:
+            if not stopping.asked.is_set():
+                raise
+            # Asked to stop, so that is why it ends; what failed meanwhile is told beside it.
+            self.observer.warned(f"No checkpoint could be made: {error}")
+            raise stopping.reason from error
+
     def _work(self, destination: Destination) -> None:
         """Every step under the repository's lock, which keeps others from pruning our packs."""
         self.claim.enter(RunState.PULLING)
@@ -210,6 +251,7 @@ class _Attempt:
         staging = Staging(self.tools.staging / self.server.name)
         staging.prepare()
         repository = self._open(destination)
+        self.stopping.check_asked()
         with ExitStack() as locks:
             lock = locks.enter_context(hold_lock(repository))
             saved = self._save(repository, staging, lock)
@@ -221,7 +263,10 @@ class _Attempt:
                 lock = self._mend(saved, locks, lock)
                 proof = self._prove(saved)
             self._seal(saved, proof, key, lock)
-        staging.forget_journal()
+        if saved.done.report.cut is None:
+            staging.forget_journal()
+        else:
+            staging.shorten_journal(saved.done.report.left_out)
 
     def _open(self, destination: Destination) -> Repository:
         try:
@@ -241,7 +286,7 @@ class _Attempt:
         warn = self.observer.warned
         head = find_head(repository.store, repository.id, self.tools.units, warn)
         baseline = survey(repository, head, warn)
-        spec = pull_spec(self.server, staging.image, self.tools.identity)
+        spec = pull_spec(self.server, staging.image, self.tools.identity, self.bandwidth)
         done = deposit(
             baseline,
             spec=spec,
@@ -249,6 +294,8 @@ class _Attempt:
             make_pull=lambda journal: self.tools.make_pull(journal, self.claim.lease),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, spec, progress),
+            precious=self.precious,
+            halt=self.stopping,
         )
         if self.claim.run.state is RunState.PULLING:
             self.claim.enter(RunState.STORING)
@@ -319,7 +366,13 @@ class _Attempt:
             sums=lambda: done.sums,
             scratch=saved.staging.root,
         )
-        return prove(evidence, self.depth, self.observer, read_unattested=True)
+        return prove(
+            evidence,
+            self.depth,
+            self.observer,
+            read_unattested=True,
+            enough=self.stopping.asked.is_set,
+        )
 
     def _seal(self, saved: _Saved, proof: Proof, key: SigningKey, lock: HeldLock) -> None:
         if proof.problems:
@@ -344,18 +397,4 @@ class _Attempt:
             now=self.tools.clock.now(),
             may_write=self.claim.lease.check,
         )
-        self.claim.conclude(sealed, _incompleteness(saved.done))
-
-
-def _incompleteness(done: Deposit) -> Failure | None:
-    """What keeps the run from being whole; None if nothing does."""
-    if done.complete:
-        return None
-    count = len(done.report.omissions)
-    first = done.report.omissions[0]
-    shown = first.path.decode(errors="backslashreplace")
-    return Failure(
-        code=RunIncomplete.__name__,
-        message=f"{count} entries are missing, the first: {shown}: {first.reason}",
-        hint=RunIncomplete.default_hint,
-    )
+        self.claim.conclude(sealed, shortfall_of(saved.done, proof, self.stopping))

@@ -2,17 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import timedelta
 
 from daemon.clock import Clock
 from daemon.domain.run import Captured, Failure, Run, RunKind, RunState, advance
-from daemon.errors import DatabaseError, code_for, hint_for
+from daemon.errors import DatabaseError
 from daemon.services.lease import LEASE, Lease
 from daemon.services.ownership import is_gone
 from daemon.services.sealing import Sealed
+from daemon.services.shortfall import failure_of
 from daemon.services.units import Units
 
 
-def claim_run(units: Units, *, run: str, server: str, kind: RunKind, store: str, owner: str) -> Run:
+def claim_run(
+    units: Units,
+    *,
+    run: str,
+    server: str,
+    kind: RunKind,
+    store: str,
+    owner: str,
+    lease: timedelta = LEASE,
+) -> Run:
     """Begin a run; one whose owner is provably gone, or lapsed, is closed as abandoned.
 
     Args:
@@ -22,6 +33,7 @@ def claim_run(units: Units, *, run: str, server: str, kind: RunKind, store: str,
         kind: Why it is started.
         store: Name of the store that it will write to.
         owner: Us; see `name_owner`.
+        lease: After which others may take over, unless it is renewed.
 
     Raises:
         RunActive: another run of the server is under way.
@@ -33,7 +45,7 @@ def claim_run(units: Units, *, run: str, server: str, kind: RunKind, store: str,
             kind=kind,
             store=store,
             owner=owner,
-            lease=LEASE,
+            lease=lease,
             is_gone=lambda other: is_gone(other, owner),
         )
         work.commit()
@@ -102,8 +114,7 @@ class Claim:
         if self.run.is_final:
             return None
         self.lease.check()
-        failure = Failure(code=code_for(error), message=str(error), hint=hint_for(error))
-        failed = advance(self.run, RunState.FAILED, self._clock.now(), error=failure)
+        failed = advance(self.run, RunState.FAILED, self._clock.now(), error=failure_of(error))
         try:
             with self._units() as work:
                 work.runs.save(failed)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backends.capture.halt import Halt
 from backends.capture.pipeline import Capture, CaptureReport
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
@@ -75,6 +76,8 @@ def deposit(
     make_pull: Callable[[Callable[[bytes], object]], SourcePull],
     tuning: Tuning,
     watch: Callable[[CaptureProgress], AbstractContextManager[None]],
+    precious: tuple[str, ...] = (),
+    halt: Halt | None = None,
 ) -> Deposit:
     """Capture a server into the repository.
 
@@ -85,9 +88,12 @@ def deposit(
         make_pull: Makes the pull from its journal.
         tuning: See `Tuning`.
         watch: Shows the progress for as long as data flows.
+        precious: Paths to be stored before the rest.
+        halt: Ends it before its time.
 
     Raises:
-        BackendError: what stopped it; what had been stored is indexed and will be reused.
+        BackendError: what stopped it before anything had arrived, or in the store; what had been
+            stored is indexed and will be reused.
     """
     listing = SumsListing(staging.image, baseline.sums)
     progress = CaptureProgress()
@@ -101,6 +107,8 @@ def deposit(
             on_file=listing.add,
             sha256_before=baseline.sums.find if baseline.head else None,
             workers=tuning.workers,
+            precious=precious,
+            halt=halt,
         )
         with watch(progress), staging.open_journal() as journal:
             report = capture.run(spec, make_pull(journal.write), baseline.tree)
@@ -113,7 +121,8 @@ def save_repository_snapshot(
     baseline: Baseline, done: Deposit, *, server: str, spec: PullSpec, run: str, at: datetime
 ) -> str:
     """Make what was captured visible to every reader of the repository; returns the id."""
-    tags = ("lapseguard", run) if done.complete else ("lapseguard", run, "incomplete")
+    state = () if done.complete else ("incomplete",)
+    checkpoint = ("checkpoint",) if done.report.cut else ()
     snapshot = Snapshot(
         time=at,
         tree=done.report.tree,
@@ -121,7 +130,7 @@ def save_repository_snapshot(
         hostname=server,
         username=spec.target.user,
         excludes=spec.excludes,
-        tags=tags,
+        tags=("lapseguard", run, *state, *checkpoint),
         program_version=f"lapseguard {__version__}",
         parent=baseline.snapshot,
         summary=_summary(done, at),

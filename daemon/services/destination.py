@@ -20,10 +20,12 @@ class Patience:
     Attributes:
         stop: Once set, nothing is tried again.
         warn: Told, in a sentence, of each failure that another attempt follows.
+        time_left: Seconds for which it is still waited for; None for no limit of ours.
     """
 
     stop: threading.Event
     warn: Callable[[str], None]
+    time_left: Callable[[], float | None] = lambda: None
 
     def note(self, notice: RetryNotice) -> None:
         """Tell of a failed attempt."""

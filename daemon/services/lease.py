@@ -9,29 +9,35 @@ from typing import Final
 from daemon.clock import Clock
 from daemon.domain.run import Run
 from daemon.errors import ClaimLost, DatabaseError
+from daemon.services.stopping import Stopping
 from daemon.services.units import Units
 
-#: Others may take a run over this long after its owner was last heard of.
+#: Others may take a run over this long after its owner was last heard of, by default.
 LEASE: Final = timedelta(seconds=90)
 #: Three chances to renew before the lease lapses.
-_RENEWAL_SECONDS: Final = LEASE.total_seconds() / 4
+_RENEWALS: Final = 4
 
 
 class Lease:
     """The claim on a run, as its owner sees it.
 
     Attributes:
-        stop: Set when the run must stop: the lease is lost, or somebody asked for it.
+        stopping: Tells when the run must end: the lease is lost, or somebody asked for it.
     """
 
-    def __init__(self, stop: threading.Event | None = None) -> None:
-        self.stop = stop or threading.Event()
+    def __init__(self, stopping: Stopping | None = None) -> None:
+        self.stopping = stopping or Stopping()
         self._lost: ClaimLost | None = None
+
+    @property
+    def stop(self) -> threading.Event:
+        """Set when the pull must end."""
+        return self.stopping.asked
 
     def lose(self, reason: ClaimLost) -> None:
         """From now on nothing may be written for this run."""
         self._lost = reason
-        self.stop.set()
+        self.stopping.force(reason)
 
     def check(self) -> None:
         """Raises ClaimLost if the lease is lost."""
@@ -41,16 +47,26 @@ class Lease:
 
 @contextmanager
 def keep_lease(
-    run: Run, units: Units, clock: Clock, stop: threading.Event | None = None
+    run: Run,
+    units: Units,
+    clock: Clock,
+    stopping: Stopping | None = None,
+    *,
+    length: timedelta = LEASE,
 ) -> Iterator[Lease]:
     """Renew the lease of `run` in the background for the duration of a `with` block.
 
-    `stop` becomes the lease's own.
+    Args:
+        run: Just claimed.
+        units: Opens transactions.
+        clock: Measures the time between two renewals, a quarter of `length`.
+        stopping: Becomes the lease's own.
+        length: Of the lease, as it was claimed.
     """
-    lease = Lease(stop)
+    lease = Lease(stopping)
     done = threading.Event()
     renewing = threading.Thread(
-        target=_renew, args=(run, units, clock, lease, done), name="lease", daemon=True
+        target=_renew, args=(run, units, clock, lease, length, done), name="lease", daemon=True
     )
     renewing.start()
     try:
@@ -58,20 +74,22 @@ def keep_lease(
     finally:
         done.set()
         renewing.join()
+        lease.stopping.close()
 
 
-def _renew(
+def _renew(  # noqa: PLR0917 - a thread's arguments, given once
     run: Run,
     units: Units,
     clock: Clock,
     lease: Lease,
+    length: timedelta,
     done: threading.Event,
 ) -> None:
     renewed = clock.monotonic()
-    while not clock.wait(_RENEWAL_SECONDS, done):
+    while not clock.wait(length.total_seconds() / _RENEWALS, done):
         try:
             with units() as work:
-                work.runs.extend_lease(run, LEASE)
+                work.runs.extend_lease(run, length)
                 work.commit()
             renewed = clock.monotonic()
         except ClaimLost as lost:
@@ -79,6 +97,6 @@ def _renew(
             return
         except DatabaseError as error:
             # The next round tries again; once the lease has lapsed others may own the run.
-            if clock.monotonic() - renewed > LEASE.total_seconds():
+            if clock.monotonic() - renewed > length.total_seconds():
                 lease.lose(ClaimLost(f"The lease of {run.run} could not be renewed: {error}"))
                 return

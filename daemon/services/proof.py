@@ -68,6 +68,7 @@ class Proof:
         standings: What the store says of each pack.
         lost: Packs that are missing or damaged.
         damaged: Those of them that are there, and hold other bytes than they should.
+        cut_short: There was no time to prove as much as was asked for.
     """
 
     depth: Depth
@@ -75,6 +76,7 @@ class Proof:
     standings: tuple[PackStanding, ...]
     lost: frozenset[bytes] = frozenset()
     damaged: frozenset[bytes] = frozenset()
+    cut_short: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -83,7 +85,12 @@ class Proof:
 
 
 def prove(
-    evidence: Evidence, depth: Depth, watcher: ProofWatcher, *, read_unattested: bool = False
+    evidence: Evidence,
+    depth: Depth,
+    watcher: ProofWatcher,
+    *,
+    read_unattested: bool = False,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Proof:
     """Look at everything, shallow first; a depth that fails ends the proof there.
 
@@ -93,6 +100,7 @@ def prove(
         watcher: Is told how it goes on.
         read_unattested: Go on to `hashed` where the store vouches for no checksum, since `stored`
             says next to nothing there.
+        enough: Asked between packs; once true, depths that are not reached by then are not.
 
     Raises:
         StoreError: the store did not answer; nothing is known then.
@@ -108,16 +116,36 @@ def prove(
     for deeper, look in ((Depth.HASHED, _hash), (Depth.RESTORED, _rehearse)):
         if faults or depth < deeper:
             break
+        try:
+            with watcher.proving(deeper, len(evidence.packs)) as step:
+                faults = tuple(look(evidence, _until(enough, step)))
+        except _EnoughError:
+            break
         reached = deeper
-        with watcher.proving(deeper, len(evidence.packs)) as step:
-            faults = tuple(look(evidence, step))
     return Proof(
         depth=reached,
         problems=tuple(fault.sentence for fault in faults),
         standings=standings,
         lost=frozenset(fault.pack for fault in faults if fault.pack),
         damaged=frozenset(fault.pack for fault in faults if fault.pack and fault.is_damage),
+        cut_short=reached < depth and not faults,
     )
+
+
+class _EnoughError(Exception):
+    """There is no time to go on."""
+
+
+def _until(enough: Callable[[], bool], step: Step) -> Step:
+    """`step`, which ends the proof of a depth once it is enough."""
+
+    def take(count: int) -> None:
+        if enough():
+            raise _EnoughError
+        step(count)
+
+    take(0)
+    return take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +193,7 @@ def _pack_of(problem: Problem) -> bytes | None:
 
 def _rehearse(evidence: Evidence, step: Step) -> Iterator[_Fault]:
     for sentence in rehearse_restore(
-        evidence.reader, evidence.tree, evidence.sums(), evidence.scratch
+        evidence.reader, evidence.tree, evidence.sums(), evidence.scratch, lambda: step(0)
     ):
         yield _Fault(sentence=sentence)
     step(len(evidence.packs))

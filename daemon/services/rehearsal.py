@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,23 @@ _OWNER_BITS = stat.S_ISUID | stat.S_ISGID
 
 
 def rehearse_restore(
-    reader: BlobReader, tree: BlobId, listing: bytes, scratch: Path
+    reader: BlobReader,
+    tree: BlobId,
+    listing: bytes,
+    scratch: Path,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[str]:
     """Restore everything below `scratch`, compare, remove it again.
 
     Compared are each regular file's SHA-256 with the listing, and type, permissions, size, mtime
     and link target of each entry with its node; owners where we are root.
+
+    Args:
+        reader: Of the repository.
+        tree: Of the snapshot.
+        listing: Its compressed SHA256SUMS.
+        scratch: An existing folder.
+        go_on: Called now and then; what it raises ends the rehearsal.
 
     Yields:
         A sentence for each difference.
@@ -36,7 +47,7 @@ def rehearse_restore(
     """
     with tempfile.TemporaryDirectory(dir=scratch, prefix="rehearsal-") as folder:
         target = Path(folder) / "tree"
-        report = restore_tree(reader, tree, target, durable=False)
+        report = restore_tree(reader, tree, target, durable=False, progress=lambda _: go_on())
         for failure in report.failures:
             yield f"{write_path(failure.path)} is not restored: {failure.reason}"
         comparison = _Comparison(
@@ -46,6 +57,7 @@ def rehearse_restore(
             owners=os.geteuid() == 0,
         )
         for walked in reader.walk(tree):
+            go_on()
             yield from comparison.differences(walked)
         for path in comparison.sums:
             yield f"{write_path(path)} is listed, but not in the snapshot."

@@ -2,10 +2,10 @@
 
 import os
 import random
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,9 @@ from daemon.secrets import Secret
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.deposit import Tuning
 from daemon.services.destination import Destination
+from daemon.services.lease import LEASE
 from daemon.services.overview import Overview
+from daemon.services.stopping import Stopping
 from daemon.services.verification import VerificationTools, verify_run
 from daemon.store.engine import open_engine
 from daemon.store.unit_of_work import UnitOfWork
@@ -123,7 +125,8 @@ class Desk:
         *,
         depth: Depth = Depth.STORED,
         owner: str = "ops-1:1:0-aa",
-        stop: threading.Event | None = None,
+        stop: Stopping | None = None,
+        lease: timedelta = LEASE,
         **pull: object,
     ) -> Run:
         tools = BackupTools(
@@ -146,6 +149,7 @@ class Desk:
             owner=owner,
             depth=depth,
             tuning=Tuning(compression_level=1, pack_size=MIB, workers=2, uploads=2),
+            lease=lease,
         )
         return back_up(tools, "web-1", self.watcher, stop=stop)
 

@@ -39,15 +39,19 @@ class FolderPull:
     spoilt_once: bool = False
     checksums: bool = True
     sent: list[str] = field(default_factory=list)
+    rsync_version: str = "3.5.0"
 
-    def pull(self, _: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
+    def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
         for file in sorted(path for path in self.source.rglob("*") if path.is_file()):
-            self.before(file)
             name = str(file.relative_to(self.source))
+            if not any(f"/{name}/".startswith(f"{path}/") for path in spec.sources):
+                continue
+            self.before(file)
             staged = self.image / name
             if not staged.exists() or facts(staged) != facts(file):
                 self._send(file, staged, name, on_arrival)
-        self._delete()
+        if not spec.only:
+            self._delete()
         return PullReport(
             complete=True,
             arrivals=len(self.sent),

@@ -7,8 +7,9 @@ from typing import Self
 
 import pytest
 
-from daemon.errors import ClaimLost, DatabaseBusy
+from daemon.errors import ClaimLost, DatabaseBusy, Interrupted
 from daemon.services.lease import LEASE, keep_lease
+from daemon.services.stopping import Stopping
 from tests.factories import FakeClock, a_run
 
 
@@ -72,7 +73,10 @@ def test_a_lease_that_lapses_unrenewed_is_lost() -> None:
             lease.check()
 
 
-def test_the_callers_own_event_stops_it_too() -> None:
-    stop = threading.Event()
-    with keep_lease(a_run(), Database(None), FakeClock(), stop) as lease:
-        assert lease.stop is stop
+def test_the_caller_can_end_it_too_and_it_stays_his() -> None:
+    stopping = Stopping()
+    with keep_lease(a_run(), Database(None), FakeClock(), stopping) as lease:
+        assert lease.stopping is stopping
+        stopping.ask(Interrupted("enough"))
+        assert lease.stop.is_set()
+        lease.check()

@@ -1,0 +1,74 @@
+"""A store that takes and gives nothing once the run that uses it must be at rest."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from backends.protocols import ObjectStore
+from backends.repository.unpacked import ObjectKind
+from backends.types import ObjectInfo
+
+#: Locks are kept fresh and given back to the end.
+_FREE: Final = ObjectKind.LOCK.prefix
+
+
+class GuardedStore:
+    """Asks before each operation. Implements `ObjectStore`.
+
+    Deleting is never held up: a run deletes what would be in the way of others.
+
+    Args:
+        inner: Does the work; closed with this one.
+        check: Raises if nothing more may be done.
+    """
+
+    def __init__(self, inner: ObjectStore, check: Callable[[], None]) -> None:
+        self._inner = inner
+        self._check = check
+
+    @property
+    def inner(self) -> ObjectStore:
+        """See `findings.Wrapper`."""
+        return self._inner
+
+    @property
+    def url(self) -> str:
+        """See `ObjectStore.url`."""
+        return self._inner.url
+
+    @property
+    def attests_sha256(self) -> bool:
+        """See `ObjectStore.attests_sha256`."""
+        return self._inner.attests_sha256
+
+    def put(self, key: str, data: bytes) -> ObjectInfo:
+        """See `ObjectStore.put`."""
+        self._ask(key)
+        return self._inner.put(key, data)
+
+    def get(self, key: str, *, offset: int = 0, length: int | None = None) -> bytes:
+        """See `ObjectStore.get`."""
+        self._ask(key)
+        return self._inner.get(key, offset=offset, length=length)
+
+    def stat(self, key: str) -> ObjectInfo:
+        """See `ObjectStore.stat`."""
+        self._ask(key)
+        return self._inner.stat(key)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """See `ObjectStore.list`."""
+        for info in self._inner.list(prefix):
+            self._ask(prefix)
+            yield info
+
+    def delete(self, key: str) -> None:
+        """See `ObjectStore.delete`."""
+        self._inner.delete(key)
+
+    def close(self) -> None:
+        """See `ObjectStore.close`."""
+        self._inner.close()
+
+    def _ask(self, key: str) -> None:
+        if not key.startswith(_FREE):
+            self._check()
