@@ -1,7 +1,7 @@
 """`lapseguard import` and `lapseguard export`: the whole fleet as files."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from daemon.cli.fleet_report import problems_json, report_json, say_report
 from daemon.cli.opening import open_application
-from daemon.cli.output import Json, JsonOption, Output
+from daemon.cli.output import JsonOption, Output
+from daemon.domain.fleet import Problem
 from daemon.errors import ExitCode, FleetInvalid
 from daemon.services.fleet_export import save, write_csv, write_toml
 from daemon.services.fleet_import import ImportReport, Watch
@@ -52,9 +53,7 @@ def import_files(
     nothing. A contract whose date moves is recorded as renewed.
     """
     output = Output.of(ctx, as_json=as_json)
-    sources, unreadable = read_sources(files, sys.stdin.buffer)
-    if unreadable:
-        return _refuse(output, [str(problem) for problem in unreadable], problems_json(unreadable))
+    sources = read_sources(files, sys.stdin.buffer)
     with open_application(ctx) as application, _watching(output) as watch:
         importing = application.fleet_import
         report = (
@@ -95,8 +94,7 @@ def export_files(
 
 def _answer(output: Output, report: ImportReport, *, dry_run: bool) -> int:
     if report.problems:
-        said = [str(problem) for problem in report.problems]
-        return _refuse(output, said, problems_json(report.problems))
+        return _refuse(output, report.problems)
     if output.as_json:
         output.document(report_json(report, dry_run=dry_run))
     else:
@@ -106,13 +104,13 @@ def _answer(output: Output, report: ImportReport, *, dry_run: bool) -> int:
     return ExitCode.DONE
 
 
-def _refuse(output: Output, said: list[str], problems: list[Json]) -> int:
+def _refuse(output: Output, problems: Sequence[Problem]) -> int:
     """End with every problem: as text through the usual way, as JSON with their places."""
-    error = FleetInvalid("\n".join(said))
+    error = FleetInvalid("\n".join(str(problem) for problem in problems))
     if not output.as_json:
         raise error
     head = {"code": error.code, "message": str(error), "hint": error.hint}
-    output.document({"error": {**head, "problems": problems}})
+    output.document({"error": {**head, "problems": problems_json(problems)}})
     return ExitCode.USAGE
 
 

@@ -53,6 +53,11 @@ class Difference(Generic[Thing]):
     unchanged: int = 0
     absent: tuple[str, ...] = ()
 
+    @property
+    def arriving(self) -> tuple[Thing, ...]:
+        """What is new, and what is changed as it is wanted."""
+        return self.added + tuple(each.new for each in self.changed)
+
     def __bool__(self) -> bool:
         return bool(self.added or self.changed)
 

@@ -126,6 +126,14 @@ def build(entries: FleetEntries, recorded: Fleet, now: datetime) -> Built:
     )
 
 
+def identity_of(entry: Entry[ServerTable]) -> str | None:
+    """The private key file of a server; relative ones are taken from the file's own folder."""
+    identity = entry.table.identity
+    if not identity or identity.startswith("/"):
+        return identity or None
+    return str(entry.source.folder / _expand(identity))
+
+
 def _server(
     entry: Entry[ServerTable], old: Server | None, now: datetime, problems: list[Problem]
 ) -> Server | None:
@@ -153,8 +161,8 @@ def _server_values(entry: Entry[ServerTable]) -> dict[str, Any]:
     values = _given(entry)
     if key := values.get("host_key"):
         values["host_key"] = host_key_from(key)
-    if (identity := values.get("identity")) and not identity.startswith("/"):
-        values["identity"] = str(entry.source.folder / _expand(identity))
+    if values.get("identity"):
+        values["identity"] = identity_of(entry)
     if values.get("bandwidth") is not None:
         values["bandwidth"] = int(values["bandwidth"])
     return values
@@ -202,21 +210,15 @@ def _put_expiry(
         zone = old.expiry.timezone
     if text is None and old is not None:
         text = old.expiry.text
-    if not text:
-        if "expires" not in entry.broken:
-            draft.problems.append(entry.problem("expires", "is missing"))
-        return
-    try:
-        expiry = Expiry(text=text, timezone=zone)
-    except UnknownTimeZone as error:
-        draft.problems.append(_problem(entry, "timezone", error))
-        return
-    except InvalidValue as error:
-        draft.problems.append(_problem(entry, "expires", error))
-        return
-    if (old is None or old.expiry != expiry) and (fault := _zone_fault(zone)):
+    if (old is None or old.expiry.timezone != zone) and (fault := _zone_fault(zone)):
         draft.problems.append(_problem(entry, "timezone", fault))
-    draft.values["expiry"] = expiry
+    elif text:
+        try:
+            draft.values["expiry"] = Expiry(text=text, timezone=zone)
+        except InvalidValue as error:
+            draft.problems.append(_problem(entry, "expires", error))
+    elif "expires" not in entry.broken:
+        draft.problems.append(entry.problem("expires", "is missing"))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -1,5 +1,7 @@
 """What is new or changed in an import, held against the settings, the presets and each other."""
 
+import difflib
+import functools
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,80 +10,110 @@ from typing import Any, Final
 
 from daemon.domain.contract import Contract, ContractState
 from daemon.domain.difference import FleetDifference
-from daemon.domain.fleet import FieldValue, Fleet, Problem, contract_fields, server_fields
+from daemon.domain.fleet import Fleet, Problem
 from daemon.domain.server import Server
 from daemon.errors import SameFate
 from daemon.services.fate_guard import FateGuard, Surroundings
-from daemon.services.fleet_entries import Entry, FleetEntries
-from daemon.settings.problems import nearest
+from daemon.services.fleet_building import identity_of
+from daemon.services.fleet_entries import AnyTable, Entry, FleetEntries
+from daemon.services.fleet_tables import ContractTable, ServerTable
 
 #: Control characters, lone surrogates, and what ends a line or a paragraph.
 _UNSAFE: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def check(
-    difference: FleetDifference, recorded: Fleet, entries: FleetEntries, guard: FateGuard
+    difference: FleetDifference,
+    recorded: Fleet,
+    entries: FleetEntries,
+    built: Fleet,
+    guard: FateGuard,
 ) -> tuple[Problem, ...]:
     """What is wrong with what is new or changed. What stays as it is, is not questioned.
 
     Args:
         difference: What the import would change.
         recorded: What there is.
-        entries: Where it is written.
+        entries: What the files say.
+        built: What of that could be understood.
         guard: Knows the stores and the presets, and which stores share whose fate.
     """
-    servers = {entry.name: entry for entry in entries.servers}
-    contracts = {entry.name: entry for entry in entries.contracts}
-    new_servers = _arriving(difference.servers.added, difference.servers.changed)
-    new_contracts = _arriving(difference.contracts.added, difference.contracts.changed)
+    new_servers = difference.servers.arriving
+    new_contracts = difference.contracts.arriving
     problems: list[Problem] = []
-    for server in new_servers:
-        problems += _check_server(server, servers[server.name], guard)
-    for contract in new_contracts:
-        problems += _check_contract(contract, contracts[contract.name], guard)
+    for server in _in_question(entries.servers, built.servers, new_servers):
+        problems += _check_server(server, guard)
+    for contract in _in_question(entries.contracts, built.contracts, new_contracts):
+        problems += _check_contract(contract, guard)
     fates = _Fates(recorded, _after(recorded, new_servers, new_contracts), guard)
+    places = _places(entries, new_contracts)
     for name in fates.touched(new_servers, new_contracts):
-        entry = servers.get(name) or _naming(name, new_contracts, contracts)
-        problems += fates.check(name, entry) if entry else ()
+        problems += fates.check(name, places[name]) if name in places else ()
     return tuple(problems)
 
 
-def _arriving(added: Iterable[Any], changed: Iterable[Any]) -> list[Any]:
-    return [*added, *(each.new for each in changed)]
+def _in_question(
+    entries: Iterable[Entry[AnyTable]],
+    built: Iterable[Server] | Iterable[Contract],
+    arriving: Iterable[Server] | Iterable[Contract],
+) -> Iterator[Entry[AnyTable]]:
+    """The entries that say anything new, or that could not be understood as a whole."""
+    settled = {thing.name for thing in built} - {thing.name for thing in arriving}
+    return (entry for entry in entries if entry.name not in settled)
 
 
-def _check_server(server: Server, entry: Entry[Any], guard: FateGuard) -> Iterator[Problem]:
-    yield from _unsafe_texts(server_fields(server), entry)
-    if server.store is None and guard.default_store is None:
+def _check_server(entry: Entry[ServerTable], guard: FateGuard) -> Iterator[Problem]:
+    yield from _unsafe_texts(entry)
+    store, identity = entry.table.store or None, identity_of(entry)
+    if store is None and guard.default_store is None:
         yield entry.problem("store", "is missing, and the settings have no default")
-    if server.store is not None and server.store not in guard.fates:
-        yield entry.problem("store", _unknown("store of the settings", server.store, guard.fates))
-    if server.identity is not None and not Path(server.identity).is_file():
-        yield entry.problem("identity", f"names no file: {server.identity}")
+    if store is not None and store not in guard.fates:
+        yield entry.problem("store", _unknown("store of the settings", store, guard.fates))
+    if identity is not None and not Path(identity).is_file():
+        yield entry.problem("identity", f"names no file: {identity}")
 
 
-def _check_contract(contract: Contract, entry: Entry[Any], guard: FateGuard) -> Iterator[Problem]:
-    yield from _unsafe_texts(contract_fields(contract), entry)
-    for store in contract.stores:
+def _check_contract(entry: Entry[ContractTable], guard: FateGuard) -> Iterator[Problem]:
+    yield from _unsafe_texts(entry)
+    for store in entry.table.stores:
         if store not in guard.fates:
             yield entry.problem("stores", _unknown("store of the settings", store, guard.fates))
-    if contract.preset is not None and contract.preset not in guard.catalogue.names:
-        yield entry.problem("preset", _unknown("preset", contract.preset, guard.catalogue.names))
+    preset, known = entry.table.preset, guard.catalogue.names
+    if preset and preset not in known:
+        hint = "`lapseguard preset list` has them all."
+        yield entry.problem("preset", _unknown("preset", preset, known), hint)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    return f"names no {what}: {name!r}{nearest(name, known)}"
+    return f"names no {what}: {name!r}{_nearest(name, tuple(known))}"
 
 
-def _unsafe_texts(fields: Iterable[tuple[str, FieldValue]], entry: Entry[Any]) -> Iterator[Problem]:
-    for key, value in fields:
-        texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
-        if any(not text.isprintable() and _is_unsafe(text) for text in texts):
+@functools.lru_cache(maxsize=1024)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    """Remembered, because thousands of rows may have the same mistake."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _unsafe_texts(entry: Entry[Any]) -> Iterator[Problem]:
+    for key in sorted(entry.table.model_fields_set):
+        value = getattr(entry.table, key)
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and _is_unsafe(text) for text in texts):
             yield entry.problem(key, "holds a control character", "Write it without.")
 
 
 def _is_unsafe(text: str) -> bool:
+    if text.isprintable():
+        return False
     return any(unicodedata.category(character) in _UNSAFE for character in text)
+
+
+def _places(entries: FleetEntries, arriving: Iterable[Contract]) -> Mapping[str, Entry[Any]]:
+    """Where to look for the reason that a server's fate is another one, by its name."""
+    contracts = {entry.name: entry for entry in entries.contracts}
+    naming = {server: contracts[each.name] for each in arriving for server in each.servers}
+    return naming | {entry.name: entry for entry in entries.servers}
 
 
 def _after(recorded: Fleet, servers: Iterable[Server], contracts: Iterable[Contract]) -> Fleet:
@@ -90,14 +122,6 @@ def _after(recorded: Fleet, servers: Iterable[Server], contracts: Iterable[Contr
     active = (each for each in recorded.contracts if each.state is ContractState.ACTIVE)
     all_contracts = {each.name: each for each in (*active, *contracts)}
     return Fleet(servers=tuple(all_servers.values()), contracts=tuple(all_contracts.values()))
-
-
-def _naming(
-    server: str, contracts: Iterable[Contract], entries: Mapping[str, Entry[Any]]
-) -> Entry[Any] | None:
-    """Where a contract that names the server is written."""
-    naming = (each.name for each in contracts if server in each.servers)
-    return next((entries[name] for name in naming), None)
 
 
 class _Fates:

@@ -59,7 +59,7 @@ def understand(
     try:
         return model.model_validate(raw), frozenset(), ()
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
+        found = error.errors(include_url=False, include_context=False, include_input=False)
     broken = frozenset(str(details["loc"][0]) for details in found)
     sound = {key: value for key, value in raw.items() if key not in broken}
     problems = tuple(
@@ -110,8 +110,6 @@ def _explain(model: type[Table], details: ErrorDetails) -> str:
     text = text.replace("Input should be", "must be")
     if kind != "extra_forbidden":
         return text
-    if isinstance(details["input"], dict):
-        return f'{text}; a name with dots stands in quotes: [servers."web.1"]'
     of = PhaseTable if details["loc"][0] == "phases" else model
     return text + nearest(str(details["loc"][-1]), of.model_fields)
 

@@ -15,7 +15,7 @@ from daemon.services.fleet_building import build
 from daemon.services.fleet_checks import check
 from daemon.services.fleet_csv import read_csv
 from daemon.services.fleet_entries import FleetEntries, join
-from daemon.services.fleet_sources import FleetSource
+from daemon.services.fleet_sources import FleetSources
 from daemon.services.fleet_toml import read_toml
 from daemon.services.units import Units
 from daemon.store.unit_of_work import UnitOfWork
@@ -66,12 +66,12 @@ class FleetImport:
         with self.units(read_only=True) as unit:
             return recorded_fleet(unit)
 
-    def preview(self, sources: Sequence[FleetSource]) -> ImportReport:
+    def preview(self, sources: FleetSources) -> ImportReport:
         """What `apply` would do and say; nothing is changed, and no writer is kept waiting."""
         return self._report(read_entries(sources), self.recorded(), sources)
 
     def apply(
-        self, sources: Sequence[FleetSource], *, evidence: str | None = None, watch: Watch
+        self, sources: FleetSources, *, evidence: str | None = None, watch: Watch
     ) -> ImportReport:
         """Make the fleet what the files say, in one transaction; nothing is taken away.
 
@@ -94,19 +94,19 @@ class FleetImport:
         return report
 
     def _report(
-        self, entries: FleetEntries, recorded: Fleet, sources: Sequence[FleetSource]
+        self, entries: FleetEntries, recorded: Fleet, sources: FleetSources
     ) -> ImportReport:
         now = self.clock.now()
         built = build(entries, recorded, now)
         difference = compare(recorded, built.fleet)
-        found = check(difference, recorded, entries, self.guard)
-        problems = (*entries.problems, *built.problems, *found)
+        found = check(difference, recorded, entries, built.fleet, self.guard)
+        problems = (*sources.problems, *entries.problems, *built.problems, *found)
         return ImportReport(
             difference=difference,
             closed=built.closed,
-            problems=_in_order(problems, [source.name for source in sources]),
+            problems=_in_order(problems),
             warnings=(
-                *(source.note for source in sources if source.note),
+                *(source.note for source in sources.readable if source.note),
                 *warnings(difference, now),
             ),
         )
@@ -156,9 +156,9 @@ class FleetImport:
         )
 
 
-def read_entries(sources: Sequence[FleetSource]) -> FleetEntries:
+def read_entries(sources: FleetSources) -> FleetEntries:
     """What all the files say together."""
-    return join(read_csv(each) if each.tabular else read_toml(each) for each in sources)
+    return join(read_csv(each) if each.tabular else read_toml(each) for each in sources.readable)
 
 
 def recorded_fleet(unit: UnitOfWork) -> Fleet:
@@ -184,7 +184,9 @@ def _in_pieces(
         write(things[start : start + _PIECE])
 
 
-def _in_order(problems: Sequence[Problem], files: Sequence[str]) -> tuple[Problem, ...]:
+def _in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """File by file, from top to bottom; what concerns a file as a whole comes first."""
-    order = {name: index for index, name in enumerate(files)}
-    return tuple(sorted(problems, key=lambda each: (order[each.place.file], each.place.line or 0)))
+    files = list(dict.fromkeys(problem.place.file for problem in problems))
+    return tuple(
+        sorted(problems, key=lambda each: (files.index(each.place.file), each.place.line or 0))
+    )

@@ -43,9 +43,20 @@ class FleetSource:
         return f"import of {self.name} (sha256 {self.sha256})"
 
 
-def read_sources(
-    files: Sequence[str], stdin: BinaryIO
-) -> tuple[tuple[FleetSource, ...], tuple[Problem, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSources:
+    """All the files of one import.
+
+    Attributes:
+        readable: In the order in which they were named.
+        problems: One for each that cannot be read.
+    """
+
+    readable: tuple[FleetSource, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+def read_sources(files: Sequence[str], stdin: BinaryIO) -> FleetSources:
     """The files that can be read, and what is wrong with the others.
 
     Args:
@@ -53,8 +64,10 @@ def read_sources(
         stdin: That.
     """
     found = [_read(file, stdin) for file in dict.fromkeys(files)]
-    sources = tuple(each for each in found if isinstance(each, FleetSource))
-    return sources, tuple(each for each in found if isinstance(each, Problem))
+    return FleetSources(
+        readable=tuple(each for each in found if isinstance(each, FleetSource)),
+        problems=tuple(each for each in found if isinstance(each, Problem)),
+    )
 
 
 def _read(file: str, stdin: BinaryIO) -> FleetSource | Problem:

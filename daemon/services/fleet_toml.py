@@ -46,7 +46,8 @@ class TomlPlaces:
         for number, line in enumerate(self._source.text.split("\n"), 1):
             if not inside and (header := _HEADER.match(line)):
                 table = _split(header[1])
-                found.setdefault(table, number)
+                for length in range(1, len(table) + 1):
+                    found.setdefault(table[:length], number)
             elif not inside and (assignment := _ASSIGNMENT.match(line)):
                 path = (*table, *_split(assignment[1]))
                 for length in range(len(table) + 1, len(path) + 1):
@@ -87,6 +88,9 @@ def _entries(
         if not isinstance(raw, dict):
             problems.append(_no_table(places, (kind, name)))
             continue
+        if raw and all(isinstance(value, dict) for value in raw.values()):
+            problems.append(_dotted_name(places, (kind, name, next(iter(raw)))))
+            continue
         locate = partial(places.locate, (kind, name))
         table, broken, wrong = understand(model, raw, locate)
         problems.extend(wrong)
@@ -105,6 +109,14 @@ def _unknown_tables(tree: Mapping[str, object], places: TomlPlaces) -> Iterator[
 def _no_table(places: TomlPlaces, path: tuple[str, ...]) -> Problem:
     written = f"[{path[0]}.NAME]"
     return Problem(place=places.locate(path, ""), message=f"must be a table: {written}.")
+
+
+def _dotted_name(places: TomlPlaces, path: tuple[str, ...]) -> Problem:
+    """`[servers.web.1]` is a table `1` in a server `web`."""
+    hint = f'Write [{path[0]}."{path[1]}.{path[2]}"].'
+    return Problem(
+        place=places.locate(path, ""), message="needs quotes around a name with dots.", hint=hint
+    )
 
 
 def _unreadable(source: FleetSource, message: str) -> FleetEntries:
