@@ -16,7 +16,7 @@ from daemon.store.postgresql import CLOCK, lock_writers
 from daemon.store.tables import AUDIT_EVENTS
 
 #: A row of any query; its columns are known to the query alone.
-AnyRow: TypeAlias = Row[Any]
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 
 
 class Transaction:
