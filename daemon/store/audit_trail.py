@@ -1,6 +1,7 @@
 """The audit trail: append-only, one hash chain over everything that was ever changed."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -29,8 +30,19 @@ class AuditTrail:
         return self._transaction.record(kind, subject, payload)
 
     def head(self) -> AuditHead:
-        """Where the trail ends."""
+        """Where the trail ends. One row is read, and shows whether anything has changed."""
         return self._transaction.head()
+
+    def newest_at(self) -> datetime | None:
+        """When the last event was recorded; None before the first.
+
+        The last by its number: a clock that was once far ahead has left later dates on earlier
+        events, and must not be believed for ever.
+        """
+        last = select(AUDIT_EVENTS.c.at).order_by(AUDIT_EVENTS.c.sequence.desc()).limit(1)
+        row = self._transaction.fetch_one(last)
+        at: datetime | None = None if row is None else row.at
+        return at
 
     def events(self, *, after: int = 0, subject: str | None = None) -> Iterator[AuditEvent]:
         """The events that follow number `after`, oldest first; of one subject or of all."""

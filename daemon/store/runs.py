@@ -1,15 +1,18 @@
 """The runs: claimed with a lease and an epoch, so that a stale owner cannot write."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy import ColumnElement, func, select, update
 
+from daemon.domain.candidate import Candidate
 from daemon.domain.canonical import JsonObject
 from daemon.domain.instant import write_instant, write_second
 from daemon.domain.run import Run, RunKind, RunState, advance
 from daemon.errors import ClaimLost, InvalidValue, RunActive
+from daemon.store.claims import lock_claim
 from daemon.store.missing import not_found
+from daemon.store.pieces import in_pieces
 from daemon.store.run_rows import read_run, run_values
 from daemon.store.standings import Standings
 from daemon.store.tables import RUNS
@@ -38,7 +41,7 @@ class Runs:
         lease: timedelta,
         is_gone: Callable[[str], bool] = lambda _: False,
     ) -> Run:
-        """Begin a run of a server.
+        """Begin a run of a server. Nobody is waited for who begins one at the same moment.
 
         A run of the same server whose owner let the lease lapse, or is gone, is closed as
         abandoned.
@@ -55,26 +58,38 @@ class Runs:
         Raises:
             RunActive: another run of the server is under way and its lease still holds.
         """
-        now = self._transaction.now()
-        before = self._unfinished(server)
-        if before is not None:
-            self._take_over(before, now, is_gone)
-        claimed = Run(
+        claimed = self.claim_first(
+            (Candidate(server=server, kind=kind, store=store),),
             run=run,
-            server=server,
-            kind=kind,
-            state=RunState.CLAIMED,
-            started_at=now,
-            store=store,
-            epoch=self._highest_epoch(server) + 1,
             owner=owner,
-            lease_until=now + lease,
+            lease=lease,
+            is_gone=is_gone,
         )
-        self._transaction.insert(RUNS, run_values(claimed))
-        self._standings.refresh(server)
-        payload = {"server": server, "kind": kind.value, "owner": owner, "epoch": claimed.epoch}
-        self._transaction.record("run.claimed", run, payload)
+        if claimed is None:
+            raise _run_active(server, self._under_way((server,)).get(server))
         return claimed
+
+    def claim_first(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        run: str,
+        owner: str,
+        lease: timedelta,
+        is_gone: Callable[[str], bool] = lambda _: False,
+    ) -> Run | None:
+        """Begin a run of the first of several servers that nobody holds; None if all are held.
+
+        See `claim`.
+        """
+        under_way = self._under_way([candidate.server for candidate in candidates])
+        for candidate in candidates:
+            before = under_way.get(candidate.server)
+            if before is not None and self._holds(before, is_gone):
+                continue
+            if lock_claim(self._transaction, candidate.server) and self._vacate(candidate, is_gone):
+                return self._begin(candidate, run, owner, lease)
+        return None
 
     def save(self, run: Run) -> None:
         """Record how far a claimed run is; see `advance`. Raises ClaimLost."""
@@ -140,26 +155,64 @@ class Runs:
         if self._transaction.fetch_one(held) is None:
             raise _claim_lost(run)
 
-    def _take_over(self, before: Run, now: datetime, is_gone: Callable[[str], bool]) -> None:
-        if before.lease_until > now and not is_gone(before.owner):
-            raise RunActive(
-                f"The run {before.run} of {before.server} is under way, held by {before.owner} "
-                f"until {write_second(before.lease_until)}."
-            )
-        abandoned = advance(before, RunState.ABANDONED, now)
+    def _vacate(self, candidate: Candidate, is_gone: Callable[[str], bool]) -> bool:
+        """Close the run under way that nobody keeps alive; False if somebody does after all."""
+        # From here on what we read stays true, but for leases: those are extended without a turn.
+        self._transaction.take_turn()
+        before = self._under_way((candidate.server,)).get(candidate.server)
+        return before is None or (not self._holds(before, is_gone) and self._abandon(before))
+
+    def _abandon(self, before: Run) -> bool:
+        abandoned = advance(before, RunState.ABANDONED, self._transaction.now())
         # A higher epoch on the old row too: from here on, its owner's writes match nothing.
-        self._write(before, {**run_values(abandoned), "epoch": before.epoch + 1})
+        values = {**run_values(abandoned), "epoch": before.epoch + 1}
+        if not self._change(before, values, RUNS.c.lease_until == before.lease_until):
+            return False
         payload = {"owner": before.owner, "lease_until": write_instant(before.lease_until)}
         self._transaction.record("run.abandoned", before.run, payload)
+        return True
+
+    def _begin(self, candidate: Candidate, run: str, owner: str, lease: timedelta) -> Run:
+        now = self._transaction.now()
+        claimed = Run(
+            run=run,
+            server=candidate.server,
+            kind=candidate.kind,
+            state=RunState.CLAIMED,
+            started_at=now,
+            store=candidate.store,
+            epoch=self._highest_epoch(candidate.server) + 1,
+            owner=owner,
+            lease_until=now + lease,
+        )
+        self._transaction.insert(RUNS, run_values(claimed))
+        self._standings.refresh(claimed.server)
+        payload = {
+            "server": claimed.server,
+            "kind": claimed.kind.value,
+            "owner": owner,
+            "epoch": claimed.epoch,
+        }
+        self._transaction.record("run.claimed", run, payload)
+        return claimed
+
+    def _holds(self, run: Run, is_gone: Callable[[str], bool]) -> bool:
+        return run.lease_until > self._transaction.now() and not is_gone(run.owner)
 
     def _write(self, run: Run, values: dict[str, object]) -> None:
-        held = (RUNS.c.run == run.run, RUNS.c.epoch == run.epoch, RUNS.c.finished_at.is_(None))
-        if not self._transaction.change(update(RUNS).where(*held).values(values)):
+        if not self._change(run, values):
             raise _claim_lost(run)
 
-    def _unfinished(self, server: str) -> Run | None:
-        found = self._find(RUNS.c.server == server, RUNS.c.finished_at.is_(None))
-        return found[0] if found else None
+    def _change(self, run: Run, values: dict[str, object], *where: ColumnElement[bool]) -> bool:
+        """Change a claimed run; False where the claim is lost, or `where` no longer true."""
+        held = (RUNS.c.run == run.run, RUNS.c.epoch == run.epoch, RUNS.c.finished_at.is_(None))
+        return self._transaction.change(update(RUNS).where(*held, *where).values(values)) > 0
+
+    def _under_way(self, servers: Sequence[str]) -> Mapping[str, Run]:
+        """The unfinished run of each of these servers that has one."""
+        unfinished = RUNS.c.finished_at.is_(None)
+        pieces = (self._find(unfinished, RUNS.c.server.in_(piece)) for piece in in_pieces(servers))
+        return {run.server: run for piece in pieces for run in piece}
 
     def _highest_epoch(self, server: str) -> int:
         highest = select(func.coalesce(func.max(RUNS.c.epoch), 0))
@@ -168,6 +221,15 @@ class Runs:
     def _find(self, *where: ColumnElement[bool], limit: int | None = None) -> tuple[Run, ...]:
         query = select(RUNS).where(*where).order_by(RUNS.c.started_at.desc(), RUNS.c.run.desc())
         return tuple(read_run(row) for row in self._transaction.fetch(query.limit(limit)))
+
+
+def _run_active(server: str, run: Run | None) -> RunActive:
+    if run is None:
+        return RunActive(f"Somebody else begins a run of {server} at this moment.")
+    return RunActive(
+        f"The run {run.run} of {server} is under way, held by {run.owner} until "
+        f"{write_second(run.lease_until)}."
+    )
 
 
 def _claim_lost(run: Run) -> ClaimLost:

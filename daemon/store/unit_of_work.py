@@ -12,6 +12,7 @@ from daemon.store.contracts import Contracts
 from daemon.store.driver_errors import translated
 from daemon.store.engine import begin_reading, begin_writing
 from daemon.store.history import History
+from daemon.store.hosts import Hosts
 from daemon.store.manifests import Manifests
 from daemon.store.planning import Planning
 from daemon.store.runs import Runs
@@ -57,6 +58,7 @@ class UnitOfWork:
     manifests: Manifests
     verifications: Verifications
     history: History
+    hosts: Hosts
     planning: Planning
     audit: AuditTrail
 
@@ -120,6 +122,7 @@ class UnitOfWork:
         self.manifests = Manifests(transaction, self.runs)
         self.verifications = Verifications(transaction, self.standings)
         self.history = History(self.runs, self.verifications)
+        self.hosts = Hosts(transaction)
         self.planning = Planning(transaction)
         self.audit = AuditTrail(transaction)
 
