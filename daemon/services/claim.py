@@ -38,7 +38,7 @@ def claim_run(
     Raises:
         RunActive: another run of the server is under way.
     """
-    with units() as work:
+    with units(at_once=True) as work:
         claimed = work.runs.claim(
             run=run,
             server=server,

@@ -88,7 +88,7 @@ def _renew(  # noqa: PLR0917 - a thread's arguments, given once
     renewed = clock.monotonic()
     while not clock.wait(length.total_seconds() / _RENEWALS, done):
         try:
-            with units() as work:
+            with units(at_once=True) as work:
                 work.runs.extend_lease(run, length)
                 work.commit()
             renewed = clock.monotonic()
