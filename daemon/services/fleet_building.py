@@ -1,7 +1,7 @@
 """From what files say to the servers and contracts that are wanted."""
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -111,11 +111,11 @@ def build(entries: FleetEntries, recorded: Fleet, now: datetime) -> Built:
     """
     known = {server.name: server for server in recorded.servers}
     old = {contract.name: contract for contract in recorded.contracts}
-    problems = list(_strangers(entries, known))
+    closed = {name for name, each in old.items() if each.state is ContractState.CLOSED}
+    problems = list(_strangers(entries, known, closed))
     servers = [_server(entry, known.get(entry.name), now, problems) for entry in entries.servers]
     built = [_contract(entry, old.get(entry.name), now, problems) for entry in entries.contracts]
     contracts = [contract for contract in built if contract is not None]
-    closed = {name for name, each in old.items() if each.state is ContractState.CLOSED}
     return Built(
         fleet=Fleet(
             servers=tuple(server for server in servers if server is not None),
@@ -137,15 +137,9 @@ def identity_of(entry: Entry[ServerTable]) -> str | None:
 def _server(
     entry: Entry[ServerTable], old: Server | None, now: datetime, problems: list[Problem]
 ) -> Server | None:
-    sound = Server(
-        name="x",
-        host="x",
-        user="x",
-        host_key=_SOUND_KEY,
-        paths=("/",),
-        created_at=now if old is None else old.created_at,
-    )
-    draft = _Draft(entry=entry, sound=sound, base=sound, values=_server_values(entry))
+    values = _server_values(entry) | {"created_at": now if old is None else old.created_at}
+    sound = _sound_server(now)
+    draft = _Draft(entry=entry, sound=sound, base=sound, values=values)
     draft.require("host", "user", "paths")
     if not draft.values.get("host_key"):
         if old is not None:
@@ -155,6 +149,16 @@ def _server(
     server = draft.finish()
     problems.extend(draft.problems)
     return server
+
+
+@functools.lru_cache(maxsize=1)
+def _sound_server(now: datetime) -> Server:
+    return Server(name="x", host="x", user="x", host_key=_SOUND_KEY, paths=("/",), created_at=now)
+
+
+@functools.lru_cache(maxsize=1)
+def _sound_contract(now: datetime) -> Contract:
+    return Contract(name="x", provider="x", subject="x", expiry=_SOUND_EXPIRY, created_at=now)
 
 
 def _server_values(entry: Entry[ServerTable]) -> dict[str, Any]:
@@ -171,12 +175,11 @@ def _server_values(entry: Entry[ServerTable]) -> dict[str, Any]:
 def _contract(
     entry: Entry[ContractTable], old: Contract | None, now: datetime, problems: list[Problem]
 ) -> Contract | None:
-    created = now if old is None else old.created_at
-    sound = Contract(name="x", provider="x", subject="x", expiry=_SOUND_EXPIRY, created_at=created)
+    sound = _sound_contract(now)
     partial = old if not entry.whole else None
     values = _given(entry)
     if partial is None:
-        values.setdefault("subject", None)
+        values = {"subject": None, **values, "created_at": now if old is None else old.created_at}
     phases = values.pop("phases", ())
     text, zone = values.pop("expires", None), values.pop("timezone", None)
     draft = _Draft(entry=entry, sound=sound, base=partial or sound, values=values)
@@ -240,13 +243,15 @@ def _given(entry: Entry[Any]) -> dict[str, Any]:
     return values
 
 
-def _strangers(entries: FleetEntries, recorded: Mapping[str, Server]) -> Iterator[Problem]:
+def _strangers(
+    entries: FleetEntries, recorded: Mapping[str, Server], closed: Collection[str]
+) -> Iterator[Problem]:
     """Contracts that name a server which nobody has heard of."""
     known = recorded.keys() | {entry.name for entry in entries.servers}
     suggestions = 0
     for entry in entries.contracts:
         for name in entry.table.servers:
-            if name not in known:
+            if name not in known and entry.name not in closed:
                 suggestions += 1
                 near = nearest(name, known) if known and suggestions <= _MOST_SUGGESTIONS else ""
                 text = f"names {name!r}, which is neither registered nor in these files"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.domain.contract import Contract, ContractState
-from daemon.domain.difference import FleetDifference
+from daemon.domain.difference import FleetDifference, Thing
 from daemon.domain.fleet import Fleet, Problem
 from daemon.domain.server import Server
 from daemon.errors import SameFate
 from daemon.services.fate_guard import FateGuard, Surroundings
-from daemon.services.fleet_building import identity_of
-from daemon.services.fleet_entries import AnyTable, Entry, FleetEntries
+from daemon.services.fleet_building import Built, identity_of
+from daemon.services.fleet_entries import Entry, FleetEntries
 from daemon.services.fleet_tables import ContractTable, ServerTable
 
 #: Control characters, lone surrogates, and what ends a line or a paragraph.
@@ -26,7 +26,7 @@ def check(
     difference: FleetDifference,
     recorded: Fleet,
     entries: FleetEntries,
-    built: Fleet,
+    built: Built,
     guard: FateGuard,
 ) -> tuple[Problem, ...]:
     """What is wrong with what is new or changed. What stays as it is, is not questioned.
@@ -41,10 +41,12 @@ def check(
     new_servers = difference.servers.arriving
     new_contracts = difference.contracts.arriving
     problems: list[Problem] = []
-    for server in _in_question(entries.servers, built.servers, new_servers):
-        problems += _check_server(server, guard)
-    for contract in _in_question(entries.contracts, built.contracts, new_contracts):
-        problems += _check_contract(contract, guard)
+    servers = _settled(built.fleet.servers, new_servers)
+    contracts = _settled(built.fleet.contracts, new_contracts) | set(built.closed)
+    for server in entries.servers:
+        problems += _check_server(server, guard) if server.name not in servers else ()
+    for contract in entries.contracts:
+        problems += _check_contract(contract, guard) if contract.name not in contracts else ()
     fates = _Fates(recorded, _after(recorded, new_servers, new_contracts), guard)
     places = _places(entries, new_contracts)
     for name in fates.touched(new_servers, new_contracts):
@@ -52,14 +54,9 @@ def check(
     return tuple(problems)
 
 
-def _in_question(
-    entries: Iterable[Entry[AnyTable]],
-    built: Iterable[Server] | Iterable[Contract],
-    arriving: Iterable[Server] | Iterable[Contract],
-) -> Iterator[Entry[AnyTable]]:
-    """The entries that say anything new, or that could not be understood as a whole."""
-    settled = {thing.name for thing in built} - {thing.name for thing in arriving}
-    return (entry for entry in entries if entry.name not in settled)
+def _settled(built: Iterable[Thing], arriving: Iterable[Thing]) -> set[str]:
+    """The names of what was understood and stays as it is."""
+    return {thing.name for thing in built} - {thing.name for thing in arriving}
 
 
 def _check_server(entry: Entry[ServerTable], guard: FateGuard) -> Iterator[Problem]:

@@ -99,7 +99,7 @@ class FleetImport:
         now = self.clock.now()
         built = build(entries, recorded, now)
         difference = compare(recorded, built.fleet)
-        found = check(difference, recorded, entries, built.fleet, self.guard)
+        found = check(difference, recorded, entries, built, self.guard)
         problems = (*sources.problems, *entries.problems, *built.problems, *found)
         return ImportReport(
             difference=difference,
