@@ -183,6 +183,8 @@ def _preset(name: str, table: _Table) -> Preset:
 def _course(table: _Table) -> Course:
     phases = []
     for place, values in enumerate(table.values["phases"], start=1):
+        if not isinstance(values, dict):
+            raise InvalidValue("`phases` must be tables.")
         phase = _Table(place=f"phase {place}", values=values)
         phase.check(_PHASE_KEYS, _PHASE_NEEDS)
         works = {key: value for key, value in values.items() if key != "start"}
