@@ -7,9 +7,10 @@ standing from the history itself, never from the standing before.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, select, union, update
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_, union, update
 
 from daemon.clock import Clock
 from daemon.domain.outlook import Attempt, Sample, VerifiedCopy
@@ -22,7 +23,9 @@ from daemon.store.run_rows import failure_values, read_run
 from daemon.store.tables import RUNS, SERVERS, STANDINGS
 from daemon.store.transaction import Transaction
 
-_NEWEST_FIRST: Final = (RUNS.c.epoch.desc(), RUNS.c.started_at.desc(), RUNS.c.run.desc())
+#: By the claim's number, which no clock can put wrong; the rest tells adopted runs apart.
+_AGE: Final = (RUNS.c.epoch, RUNS.c.started_at, RUNS.c.run)
+_NEWEST_FIRST: Final = tuple(column.desc() for column in _AGE)
 _IS_VERIFIED: Final = RUNS.c.state == RunState.VERIFIED.value
 _BATCH: Final = 50
 
@@ -53,7 +56,7 @@ class Standings:
         """Record how many bytes a server says that it holds; audited where that is news.
 
         Raises:
-            InvalidValue: fewer than none.
+            InvalidValue: fewer than none, or more than any disk holds.
         """
         if size < 0:
             raise InvalidValue(f"A server does not hold {size} bytes.")
@@ -81,7 +84,7 @@ class Standings:
             self._transaction.insert(STANDINGS, {"server": server, "samples": "[]", **values})
 
     def _runs(self, server: str, *where: ColumnElement[bool], limit: int) -> tuple[Run, ...]:
-        """The newest by the claim's number, which no clock can put wrong."""
+        """The newest ones, the very newest first."""
         query = select(RUNS).where(RUNS.c.server == server, *where).order_by(*_NEWEST_FIRST)
         return tuple(read_run(row) for row in self._transaction.fetch(query.limit(limit)))
 
@@ -89,7 +92,7 @@ class Standings:
         """Ended runs since the last complete one."""
         query = select(func.count()).where(RUNS.c.server == server, RUNS.c.finished_at.is_not(None))
         if complete is not None:
-            query = query.where(RUNS.c.epoch > complete.epoch)
+            query = query.where(tuple_(*_AGE) > _age(complete))
         return int(self._transaction.fetch_value(query))
 
     def _newest_copy(self, server: str, complete: Sequence[Run]) -> VerifiedCopy | None:
@@ -98,7 +101,7 @@ class Standings:
             found = self._first_proven(complete)
             if found is not None:
                 return found
-            older = RUNS.c.epoch < complete[-1].epoch
+            older = tuple_(*_AGE) < _age(complete[-1])
             complete = self._runs(server, _IS_VERIFIED, older, limit=_BATCH)
         return None
 
@@ -136,6 +139,10 @@ def read_samples(text: str) -> tuple[Sample, ...]:
         )
         for seconds, verify_seconds, size, new_bytes, gap_seconds in json.loads(text)
     )
+
+
+def _age(run: Run) -> tuple[int, datetime, str]:
+    return run.epoch, run.started_at, run.run
 
 
 def _proven(run: Run, evidence: Iterable[Verification]) -> VerifiedCopy | None:

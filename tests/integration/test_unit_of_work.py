@@ -10,7 +10,7 @@ import pytest
 from daemon.domain.audit import NO_EVENTS, verify_chain
 from daemon.domain.contract import ContractState, Expiry, close, renew
 from daemon.domain.manifest_document import read_manifest
-from daemon.domain.run import FINAL_STATES, Failure, RunKind, RunState, advance
+from daemon.domain.run import FINAL_STATES, Failure, RunState, advance
 from daemon.domain.verification import Depth, Outcome
 from daemon.errors import (
     AlreadyExists,
@@ -35,40 +35,12 @@ from tests.factories import (
     a_run,
     a_server,
     a_verification,
-    captured,
     digest,
     unsigned_document,
 )
+from tests.histories import LAPSED, LEASE, chained_manifest, claim, finish
 
-LEASE = timedelta(minutes=2)
-LAPSED = timedelta(seconds=-1)
 RUNS = [f"20261123T06010{number}Z-aaaaaa" for number in range(9)]
-
-
-def claim(unit, run=RUN, **changes):
-    given = {
-        "server": "web-1",
-        "kind": RunKind.MANUAL,
-        "store": "main",
-        "owner": "ops-1:1:aa",
-        "lease": LEASE,
-    }
-    return unit.runs.claim(run=run, **(given | changes))
-
-
-def finish(unit, run, manifest=None):
-    """Take a claimed run through every state to verified, as a backup does."""
-    manifest = manifest or a_manifest(run=run.run, server=run.server)
-    document = unsigned_document(manifest)
-    signed = read_manifest(document)
-    for state in (RunState.PULLING, RunState.STORING, RunState.VERIFYING):
-        run = advance(run, state, NOW)
-        unit.runs.save(run)
-    unit.manifests.record(run, signed, document)
-    unit.verifications.record(a_verification(run=run.run, manifest_sha256=signed.sha256))
-    run = advance(run, RunState.VERIFIED, NOW, captured=captured(), manifest_sha256=signed.sha256)
-    unit.runs.save(run)
-    return run
 
 
 def kinds(unit):
@@ -401,14 +373,6 @@ def test_runs_are_found_newest_first_and_by_what_they_came_to(open_unit):
 
 
 # Manifests, verifications, history
-
-
-def chained_manifest(unit, run, **changes):
-    latest = unit.manifests.latest(digest("repository"))
-    given = {"run": run, "sequence": 1, "previous_sha256": None} | changes
-    if latest is not None:
-        given |= {"sequence": latest.sequence + 1, "previous_sha256": latest.sha256}
-    return a_manifest(**given)
 
 
 def test_a_good_run_reads_as_verified_with_its_manifest_and_evidence(open_unit):
