@@ -538,3 +538,34 @@ def test_a_long_trail_is_read_in_pieces_without_losing_any(open_unit):
         for number in range(1005):
             unit.audit.record("note.written", "x", {"number": number})
         assert [event.sequence for event in unit.audit.events()] == list(range(1, 1006))
+
+
+def test_the_newest_instant_is_that_of_the_last_event_whatever_came_before(sqlite_url):
+    engine, clock = open_engine(sqlite_url), FakeClock(NOW + timedelta(days=400))
+    with UnitOfWork(engine, clock=clock, actor="li") as unit:
+        assert unit.audit.newest_at() is None
+        unit.servers.add(a_server())
+        assert unit.audit.newest_at() == clock.at
+        clock.at = NOW  # set right again
+        unit.servers.remove("web-1")
+        assert unit.audit.newest_at() == NOW
+        assert unit.audit.head().sequence == 2
+
+
+def test_the_head_shows_every_change_and_nothing_but_changes(open_unit):
+    with open_unit() as unit:
+        run = claim(unit)
+        unit.commit()
+    heads = []
+    for change in (
+        lambda unit: unit.runs.extend_lease(run, LEASE),
+        lambda unit: unit.servers.add(a_server()),
+        lambda unit: unit.standings.measure("web-1", 5),
+        lambda unit: unit.standings.measure("web-1", 5),
+    ):
+        with open_unit(at_once=True) as unit:
+            change(unit)
+            unit.commit()
+        with open_unit(read_only=True) as unit:
+            heads.append(unit.audit.head().sequence)
+    assert heads == [1, 2, 3, 3]
