@@ -8,8 +8,9 @@ from daemon.errors import InvalidValue
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", re.ASCII)
 
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-_LATEST: Final = datetime.max.replace(tzinfo=UTC)
+#: The first and the last instant that there is a value for.
+EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+LATEST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def as_utc(at: datetime) -> datetime:
@@ -26,9 +27,9 @@ def as_utc(at: datetime) -> datetime:
 def shift(at: datetime, by: timedelta) -> datetime:
     """`at + by` in UTC, held at the ends of what a calendar can hold: it never fails."""
     try:
-        return as_utc(at) + by
+        return (at if at.tzinfo is UTC else as_utc(at)) + by
     except OverflowError:
-        return _LATEST if by > timedelta() else _EARLIEST
+        return LATEST if by > timedelta() else EARLIEST
 
 
 def write_instant(at: datetime) -> str:

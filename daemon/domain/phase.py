@@ -114,6 +114,10 @@ class Timeline:
         """When the data is destroyed."""
         return shift(self.expires, self.course.release)
 
+    def beginnings(self) -> tuple[tuple[datetime, Phase], ...]:
+        """When each phase of the course begins, in order."""
+        return tuple((shift(self.expires, phase.start), phase) for phase in self.course.phases)
+
     def phase(self, now: datetime) -> Phase:
         """The phase that holds at `now`."""
         return self.course.at(now - self.expires)

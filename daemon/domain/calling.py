@@ -1,0 +1,79 @@
+"""What all servers together call for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.domain.demand import Call, call_for
+from daemon.domain.instant import LATEST, shift
+from daemon.domain.latest import latest_starts
+from daemon.domain.nearing import Near
+from daemon.domain.plan import Limits
+from daemon.domain.need import Need
+from daemon.domain.schedule import Capacity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """What is called for, and what room has to be kept for.
+
+    Attributes:
+        calls: In the order of deadlines.
+        coming: Servers with a run under way whose final comes after it, in the same order.
+        latest: The latest start of each run that has to happen, by server.
+        capacity: What they share.
+        changes_at: The first instant at which any of this changes by itself.
+    """
+
+    calls: tuple[Call, ...]
+    coming: tuple[Need, ...]
+    latest: Mapping[str, datetime]
+    capacity: Capacity
+    changes_at: datetime
+
+
+def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
+    """What is called for, each server's latest start depending on all others."""
+    capacity = Capacity(
+        slots=max(1, limits.slots), bandwidth=limits.bandwidth, stores=limits.stores
+    )
+    places = {each.outlook.server: place for place, each in enumerate(near.needs)}
+    must = [each for each in near.needs if now < each.stop_at and each.must_run]
+    counted = latest_starts(must, capacity, places)
+    still = [each for each in must if not _is_done(each, counted, limits)]
+    latest = latest_starts(still, capacity, places) if len(still) < len(must) else counted
+    calls, coming, changes_at = [], [], LATEST
+    for need in near.needs:
+        server, alone = need.outlook.server, need.alone_start_by
+        start_by = latest.get(server, alone)
+        call = call_for(
+            need,
+            counted=counted.get(server, alone),
+            latest=start_by,
+            lead=limits.lead,
+            now=now,
+        )
+        if call is not None:
+            calls.append(call)
+        elif need.under_way and server in latest:
+            coming.append(need)
+        changes = (shift(start_by, -limits.lead), need.final_from(start_by, limits.lead))
+        changes_at = min(changes_at, *(at for at in changes if at > now), LATEST)
+    return Calls(
+        calls=tuple(calls),
+        coming=tuple(coming),
+        latest=latest,
+        capacity=capacity,
+        changes_at=changes_at,
+    )
+
+
+def _is_done(need: Need, counted: Mapping[str, datetime], limits: Limits) -> bool:
+    """Whether a copy counts as final, or the run under way will; see `Need.under_way`."""
+    latest, attempt = counted[need.outlook.server], need.outlook.attempt
+    began_at = need.copy_at
+    if need.under_way and attempt is not None:
+        if not (need.policy.final and need.has_copy):
+            return True
+        began_at = max(attempt.started_at, began_at or attempt.started_at)
+    return need.policy.final and need.counts_as_final(began_at, latest, limits.lead)
