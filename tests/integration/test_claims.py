@@ -173,14 +173,12 @@ def test_an_owner_that_renews_at_the_last_moment_is_not_taken_over(shared):
         run = claim(unit, server=SERVERS[0], lease=LAPSED)
         unit.commit()
     outcome: list[object] = []
-    with UnitOfWork(shared, clock=SystemClock(), actor="tester") as writer:
+    with at_once(shared) as unit:
+        unit.runs.extend_lease(run, LEASE)
         taking = _in_background(lambda: outcome.append(_try_claim(shared)))
-        taking.join(0.3)  # it saw a lapsed lease, and waits for its turn
+        taking.join(0.3)  # it saw a lapsed lease, and waits to close the run
         assert taking.is_alive()
-        with at_once(shared) as unit:
-            unit.runs.extend_lease(run, LEASE)
-            unit.commit()
-        writer.commit()
+        unit.commit()
     taking.join(20)
     assert outcome == [None]
     with at_once(shared) as unit:
@@ -237,6 +235,19 @@ def test_claims_of_all_kinds_and_other_writers_leave_one_whole_chain(engine):
         assert verify_chain(events) == ()
         assert len(events) == 50 + 50 + 25
         assert [event.at for event in events] == sorted(event.at for event in events)
+
+
+def test_an_event_follows_what_others_recorded_since_the_trail_was_looked_at(shared):
+    with at_once(shared) as unit:
+        before = unit.audit.head()
+        with at_once(shared) as other:
+            other.servers.add(a_server(name="new"))
+            other.commit()
+        unit.audit.record("note.written", "x", {})
+        unit.commit()
+    with at_once(shared) as unit:
+        assert unit.audit.head().sequence == before.sequence + 2
+        assert verify_chain(unit.audit.events()) == ()
 
 
 def test_a_server_that_was_never_registered_can_be_claimed_by_one(engine):

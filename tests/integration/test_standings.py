@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.domain.manifest_document import read_manifest
 from daemon.domain.outlook import Sample, VerifiedCopy
 from daemon.domain.run import Failure, RunState, advance
 from daemon.domain.standing import Standing, attempt_of, host_of, samples_of
@@ -13,7 +14,14 @@ from daemon.domain.verification import Depth, Outcome
 from daemon.errors import InvalidValue
 from daemon.store.engine import open_engine
 from daemon.store.unit_of_work import UnitOfWork
-from tests.factories import NOW, FakeClock, a_run, a_verification
+from tests.factories import (
+    NOW,
+    FakeClock,
+    a_manifest,
+    a_run,
+    a_verification,
+    unsigned_document,
+)
 from tests.histories import LAPSED, chained_manifest, claim, finish
 
 RUNS = [f"20261123T06010{number}Z-aaaaaa" for number in range(9)]
@@ -252,3 +260,18 @@ def test_a_history_rebuilt_from_a_bucket_has_a_standing(open_unit):
         unit.runs.adopt(found)
         assert standing(unit).attempt.run == found.run
         assert standing(unit).samples == ()  # it was not complete
+
+
+def test_of_many_adopted_runs_the_one_that_is_proven_is_found(open_unit):
+    names = [f"20261123T060101Z-{number:06x}" for number in range(13)]
+    document = unsigned_document(a_manifest(run=names[0]))
+    signed = read_manifest(document)
+    with open_unit() as unit:
+        for number, name in enumerate(names):
+            at = NOW + timedelta(hours=number)
+            found = a_run(run=name, state=RunState.VERIFIED, started_at=at, finished_at=at)
+            unit.runs.adopt(replace(found, manifest_sha256=signed.sha256))
+        unit.manifests.adopt(signed, document)
+        unit.verifications.record(a_verification(run=names[0], manifest_sha256=signed.sha256))
+        assert standing(unit).copy.run == names[0]
+        assert standing(unit).attempt.run == names[-1]
