@@ -36,9 +36,8 @@ def open_engine(url: str, *, password: str | None = None) -> Engine:
 
 def begin_reading(connection: Connection) -> None:
     """Begin a transaction that sees one instant, waits for no writer, and cannot write."""
-    on_sqlite = connection.dialect.name == "sqlite"
-    options = sqlite.READING if on_sqlite else postgresql.READING
-    connection.execution_options(**options).begin()
+    kind = sqlite if connection.dialect.name == "sqlite" else postgresql
+    kind.begin_reading(connection)
 
 
 def begin_writing(connection: Connection) -> None:

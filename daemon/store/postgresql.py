@@ -19,10 +19,12 @@ _SERVER_SETTINGS: Final[Mapping[str, str]] = {
 _SINCE_14: Final = "SET client_connection_check_interval = 5000"
 _VERSION_14: Final = 140_000
 #: Execution options of a connection whose transactions only read: one instant, no writes.
-READING: Final[Mapping[str, Any]] = {
+_READING: Final[Mapping[str, Any]] = {
     "isolation_level": "REPEATABLE READ",
     "postgresql_readonly": True,
 }
+#: A reader keeps nobody from anything, and may need a while to make values of very many rows.
+_READER_PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = 60000"
 #: The time of the one clock that all hosts share; it goes on during a transaction.
 CLOCK: Final = select(func.clock_timestamp())
 #: Any fixed number that nothing else in the database locks.
@@ -48,6 +50,12 @@ def open_postgresql(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _on_connect)
     return engine
+
+
+def begin_reading(connection: Connection) -> None:
+    """Begin a transaction that sees one instant and cannot write."""
+    connection.execution_options(**_READING).begin()
+    connection.exec_driver_sql(_READER_PATIENCE)
 
 
 def lock_writers(connection: Connection) -> None:

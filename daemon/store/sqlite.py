@@ -19,7 +19,7 @@ from daemon.store.errors import DatabaseUnfit
 
 _READ_ONLY: Final = "lapseguard_read_only"
 #: Execution options of a connection whose transactions only read; `_begin` heeds them.
-READING: Final[Mapping[str, Any]] = {_READ_ONLY: True}
+_READING: Final[Mapping[str, Any]] = {_READ_ONLY: True}
 #: How long to wait for another process, unless the URL says `?timeout=SECONDS`.
 _BUSY_SECONDS: Final = 30.0
 #: Each is set, read back and compared.
@@ -43,6 +43,11 @@ def open_sqlite(url: URL) -> Engine:
     )
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def begin_reading(connection: Connection) -> None:
+    """Begin a transaction that sees one instant and cannot write."""
+    connection.execution_options(**_READING).begin()
 
 
 def sqlite_path(url: URL) -> Path:

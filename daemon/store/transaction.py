@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Executable, Row, Table, insert, select
 
@@ -17,6 +17,9 @@ from daemon.store.tables import AUDIT_EVENTS
 
 #: A row of any query; its columns are known to the query alone.
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+#: Events are written so many at a time: a database must not wonder for long what we are doing.
+_BATCH: Final = 5000
 
 
 class Transaction:
@@ -101,15 +104,25 @@ class Transaction:
         self.take_turn()
         at, head = self.now(), self.head()
         events: list[AuditEvent] = []
+        waiting: list[AuditEvent] = []
         for subject, payload in subjects:
             event = chain(
                 head, at=at, actor=self._actor, kind=kind, subject=subject, payload=payload
             )
-            events.append(event)
             head = head_of(event)
-        self.insert(AUDIT_EVENTS, *(dataclasses.asdict(event) for event in events))
-        self._head = head
+            events.append(event)
+            waiting.append(event)
+            if len(waiting) >= _BATCH:
+                self._append(waiting)
+        self._append(waiting)
         return events
+
+    def _append(self, events: list[AuditEvent]) -> None:
+        """Write events that follow the head, and forget them."""
+        if events:
+            self.insert(AUDIT_EVENTS, *(dataclasses.asdict(event) for event in events))
+            self._head = head_of(events[-1])
+            events.clear()
 
     def head(self) -> AuditHead:
         """Where the audit trail ends."""

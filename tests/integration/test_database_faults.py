@@ -171,3 +171,11 @@ def test_the_server_is_told_how_long_we_may_take(postgres_url):
         del wanted["client_connection_check_interval"]
         del shown["client_connection_check_interval"]
     assert shown == wanted
+
+
+def test_a_reader_may_take_its_time_over_what_it_has_read(postgres_url):
+    hasty = f"{postgres_url}&options=-c%20idle_in_transaction_session_timeout%3D100"
+    with engine_on(hasty) as engine, unit_on(engine, read_only=True) as unit:
+        assert unit.servers.list() == ()
+        threading.Event().wait(0.3)
+        assert unit.servers.list() == ()
