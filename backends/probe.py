@@ -91,6 +91,12 @@ class ServerProbe:
         """Whether the login worked."""
         return self.problem is None
 
+    @property
+    def size(self) -> int | None:
+        """Bytes below all paths; None where it is not known of one."""
+        sizes = [path.size.value for path in self.paths]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
 
 def probe_server(
     target: SshTarget,

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from daemon.services.planning import Planning
     from daemon.services.verification import VerificationTools
 
+#: For the sizes below one path, where nobody waits at a terminal.
+_ADDING_UP_SECONDS = 120.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
@@ -318,12 +321,19 @@ def backup_tools(application: Application) -> "BackupTools":
 
 
 def _measure(spec: "PullSpec", clock: Clock) -> int | None:
-    """Bytes below the paths of a pull, where the server can say."""
+    """Bytes below the paths of a pull, where the server can say. Raises SshError."""
     from backends.probe import probe_server  # noqa: PLC0415 - loads paramiko
 
-    found = probe_server(spec.target, spec.paths, sudo=spec.sudo, now=clock.now)
-    sizes = [path.size.value for path in found.paths]
-    return None if None in sizes else sum(size for size in sizes if size is not None)
+    found = probe_server(
+        spec.target,
+        spec.paths,
+        sudo=spec.sudo,
+        now=clock.now,
+        size_seconds=_ADDING_UP_SECONDS,
+    )
+    if found.problem is not None:
+        raise found.problem
+    return found.size
 
 
 def verification_tools(

@@ -12,14 +12,15 @@ from daemon.cli.output import Json, Output, size
 from daemon.domain.server import Server
 from daemon.errors import ExitCode, code_for, hint_for
 from daemon.printable import printable
-from daemon.services.backup import pull_spec
+from daemon.services.measurement import record_size
+from daemon.services.request import pull_spec
 
 #: Seconds by which a clock may be off before anybody should care.
 _TOLERATED_OFFSET = 2.0
 
 
 def probe_and_say(ctx: typer.Context, name: str, output: Output) -> ExitCode:
-    """Ask a registered server, and show the answers.
+    """Ask a registered server, and show the answers; its size is kept for planning.
 
     Returns:
         FAILED where a backup could not work: no login, no rsync, or a path that is not there.
@@ -32,6 +33,7 @@ def probe_and_say(ctx: typer.Context, name: str, output: Output) -> ExitCode:
         identity = application.configuration.state_folder.ssh_identity
         spec = pull_spec(server, Path(), identity)
         found = probe_server(spec.target, spec.paths, sudo=spec.sudo, now=application.clock.now)
+        record_size(application.units, name, found.size)
     faults = tuple(faults_of(server, found))
     if output.as_json:
         output.document(_probe_json(server, found, faults))

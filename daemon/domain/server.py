@@ -4,7 +4,7 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -81,10 +81,11 @@ class Server:
         if self.store is not None:
             check_name(self.store)
         paths = normalise_paths(self.paths, keep_nested=self.one_file_system)
+        priority = _check_priority(self.priority, paths)
         for pattern in self.excludes:
-            _check_exclude(pattern, paths)
+            _check_exclude(pattern, (*paths, *_ways(priority, paths)))
         object.__setattr__(self, "paths", paths)
-        object.__setattr__(self, "priority", _check_priority(self.priority, paths))
+        object.__setattr__(self, "priority", priority)
         labels = tuple(dict.fromkeys(check_name(label) for label in self.labels))
         object.__setattr__(self, "labels", labels)
         _check_weights(self.value, self.bandwidth)
@@ -178,6 +179,14 @@ def _check_priority(precious: tuple[str, ...], paths: tuple[str, ...]) -> tuple[
                 hint="Add it with --path, or name one below them.",
             )
     return clean
+
+
+def _ways(precious: Iterable[str], paths: tuple[str, ...]) -> Iterator[str]:
+    """The precious paths, and the folders between them and what is saved."""
+    for path in precious:
+        while path not in paths and path != "/":
+            yield path
+            path = posixpath.dirname(path)  # noqa: PLW2901 - up, one folder at a time
 
 
 def _check_weights(value: int, bandwidth: int | None) -> None:

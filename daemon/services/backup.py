@@ -9,13 +9,19 @@ from typing import Protocol
 
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
-from backends.errors import BackendError, RepositoryLocked, RepositoryMissing, StoreRefused
+from backends.errors import (
+    BackendError,
+    RepositoryLocked,
+    RepositoryMissing,
+    StoreRefused,
+    TransferInterrupted,
+)
 from backends.protocols import SourcePull
 from backends.repository.lock import HeldLock, hold_lock
 from backends.repository.mending import mend_index
 from backends.repository.repository import Repository
 from backends.signing import SigningKey
-from backends.types import BlobId, PullSpec, SshTarget
+from backends.types import BlobId, PullSpec
 from daemon.clock import Clock
 from daemon.domain.contract import Contract
 from daemon.domain.identifier import new_run_id
@@ -38,6 +44,7 @@ from daemon.services.estimate import Measure, estimating
 from daemon.services.guard import GuardedStore
 from daemon.services.lease import LEASE, Lease, keep_lease
 from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
+from daemon.services.request import pull_spec
 from daemon.services.sealing import seal, store_sums
 from daemon.services.shortfall import shortfall_of
 from daemon.services.stopping import Stopping
@@ -161,30 +168,6 @@ def back_up(
         return attempt.carry_out()
 
 
-def pull_spec(
-    server: Server, image: Path, identity: Path, bandwidth: int | None = None
-) -> PullSpec:
-    """What is asked of the server; `bandwidth` limits it beside the server's own limit."""
-    limits = [limit for limit in (server.bandwidth, bandwidth) if limit]
-    target = SshTarget(
-        alias=server.name,
-        host=server.host,
-        port=server.port,
-        user=server.user,
-        identity=server.identity or str(identity),
-        host_key=server.host_key,
-    )
-    return PullSpec(
-        target=target,
-        paths=server.paths,
-        excludes=server.excludes,
-        staging=str(image),
-        sudo=server.sudo,
-        one_file_system=server.one_file_system,
-        bandwidth=min(limits, default=None),
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Saved:
     """What is in the repository and not proven yet."""
@@ -241,7 +224,8 @@ class _Attempt:
             if not stopping.asked.is_set():
                 raise
             # Asked to stop, so that is why it ends; what failed meanwhile is told beside it.
-            self.observer.warned(f"No checkpoint could be made: {error}")
+            if not isinstance(error, TransferInterrupted):
+                self.observer.warned(f"No checkpoint could be made: {error}")
             raise stopping.reason from error
 
     def _work(self, destination: Destination) -> None:

@@ -8,7 +8,7 @@ from backends.capture.progress import CaptureProgress
 from backends.errors import BackendError
 from backends.types import PullSpec
 
-#: Bytes below a pull's paths, or None where the server does not say.
+#: Bytes below a pull's paths, or None where the server does not say; raises SshError.
 Measure = Callable[[PullSpec], int | None]
 
 

@@ -7,7 +7,8 @@ from backends.rsync.command import Scratch, rsync_argv
 from backends.ssh import ssh_argv
 from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
-from daemon.services.backup import BackupTools, pull_spec
+from daemon.services.backup import BackupTools
+from daemon.services.request import pull_spec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
