@@ -8,8 +8,8 @@ from daemon.domain.demand import Call, call_for
 from daemon.domain.instant import LATEST, shift
 from daemon.domain.latest import latest_starts
 from daemon.domain.nearing import Near
-from daemon.domain.plan import Limits
 from daemon.domain.need import Need
+from daemon.domain.plan import Limits
 from daemon.domain.schedule import Capacity
 
 

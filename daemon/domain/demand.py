@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from daemon.domain.backoff import next_attempt, pause_after
 from daemon.domain.duration import write_duration
 from daemon.domain.instant import shift, write_second
+from daemon.domain.need import TOLERATED_AHEAD, Need, look_at
 from daemon.domain.outlook import Attempt, Outlook
 from daemon.domain.plan import Assumptions, Demand, Estimate, Limits, Reason
 from daemon.domain.policy import Policy
-from daemon.domain.need import TOLERATED_AHEAD, Need, look_at
 from daemon.domain.run import RunKind
 
 

@@ -7,10 +7,10 @@ from typing import Final
 
 from daemon.domain.estimate import estimate_run, rate_limit_of
 from daemon.domain.instant import LATEST, shift
+from daemon.domain.need import Need, look_at
 from daemon.domain.outlook import Attempt, Outlook
 from daemon.domain.plan import Assumptions, Limits
 from daemon.domain.policy import Policy, choose_policy
-from daemon.domain.need import Need, look_at
 from daemon.domain.schedule import Block, length_of, to_ticks
 
 #: A run that takes longer than expected is expected to take this part of its time once more.

@@ -149,9 +149,9 @@ def lay_out(
         occupancy.pass_to(now)
         while pending and pending[-1].ready <= now:
             queues.admit(pending.pop())
-        while (block := queues.next_fitting(occupancy)) is not None:
-            starts[block.server] = now
-            occupancy.begin(now + block.length, block)
+        while (fitting := queues.next_fitting(occupancy)) is not None:
+            starts[fitting.server] = now
+            occupancy.begin(now + fitting.length, fitting)
     return starts
 
 
