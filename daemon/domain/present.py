@@ -1,19 +1,11 @@
 """What time it is, where no single clock is believed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.domain.instant import shift
-from daemon.domain.outlook import Outlook
-from daemon.domain.plan import Assumptions, Limits, Plan
-from daemon.domain.planner import plan
-from daemon.domain.policy import Policy
-from daemon.domain.timetable import turn
 
-#: Clocks this close say the same; every run starts a lead before it has to anyway.
-_SAME: Final = timedelta(seconds=1)
 #: Clocks that differ by more disagree;
 _DISAGREE: Final = timedelta(hours=1)
 #: for so long, until the wall clock is believed.
@@ -79,50 +71,4 @@ def take_bearing(
         monotonic=monotonic,
         apart_since=since,
         disowned=disowned,
-    )
-
-
-def plan_present(
-    outlooks: Sequence[Outlook],
-    policies: Sequence[Policy],
-    limits: Limits,
-    assumptions: Assumptions,
-    present: Present,
-) -> Plan:
-    """The plan where the clocks may differ: a run starts as soon as one of them says so.
-
-    A clock that was put forward starts runs earlier; one that was put back starts none later. The
-    plan is told in the wall clock's time: what starts in an hour by the other clock starts in an
-    hour. Deadlines stay as they are.
-    """
-    wall = plan(outlooks, policies, limits, assumptions, present.wall)
-    if abs(present.carried - present.wall) <= _SAME:
-        return wall
-    carried = plan(outlooks, policies, limits, assumptions, present.carried)
-    return merge(wall, _told_at(carried, present.wall))
-
-
-def merge(first: Plan, second: Plan) -> Plan:
-    """Both plans, told at the same instant, in one: of each server the run that starts earlier."""
-    runs = {run.demand.server: run for run in first.runs}
-    for run in second.runs:
-        other = runs.get(run.demand.server)
-        if other is None or run.start_at < other.start_at:
-            runs[run.demand.server] = run
-    return replace(
-        first,
-        runs=tuple(sorted(runs.values(), key=turn)),
-        pauses=tuple(sorted({*first.pauses, *second.pauses})),
-        wake_at=min(first.wake_at, second.wake_at),
-    )
-
-
-def _told_at(told: Plan, at: datetime) -> Plan:
-    """A plan as seen from another instant that is meant to be the same moment."""
-    by = at - told.at
-    return replace(
-        told,
-        at=at,
-        runs=tuple(replace(run, start_at=shift(run.start_at, by)) for run in told.runs),
-        wake_at=shift(told.wake_at, by),
     )
