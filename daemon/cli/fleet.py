@@ -86,7 +86,8 @@ def export_files(
         fleet = application.fleet_import.recorded()
     text = write_csv(fleet.contracts) if contracts_csv else write_toml(fleet)
     if file == STDIN:
-        sys.stdout.write(text)
+        # In UTF-8 whatever the terminal speaks: it is a file that goes through a pipe.
+        sys.stdout.buffer.write(text.encode())
         return
     save(Path(file), text, replace=force)
     Output.of(ctx).note(f"Written to {file}.")

@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -70,7 +70,7 @@ def read_csv(source: FleetSource) -> FleetEntries:
         return _wrong(source, line, f"is not valid CSV, on this line or below: {error}.")
     if not rows:
         return _wrong(source, None, "has no row of column names.")
-    header, *records = rows
+    header, *records = _without_empty_columns(rows)
     columns, problems = _columns(source, header)
     if problems:
         return FleetEntries(problems=problems)
@@ -104,6 +104,21 @@ def _rows(text: str) -> Iterator[_Row]:
         if any(stripped):
             yield _Row(line=line, cells=stripped)
         line = reader.line_num + 1
+
+
+def _without_empty_columns(rows: Sequence[_Row]) -> list[_Row]:
+    """The rows without the columns at the right that spreadsheets leave, and nobody filled."""
+    width = max(len(_trimmed(row.cells)) for row in rows)
+    named = len(_trimmed(rows[0].cells))
+    if width > named:
+        return list(rows)
+    return [replace(row, cells=row.cells[:named]) for row in rows]
+
+
+def _trimmed(cells: tuple[str, ...]) -> tuple[str, ...]:
+    while cells and not cells[-1]:
+        cells = cells[:-1]
+    return cells
 
 
 def _delimiter(text: str) -> str:

@@ -41,7 +41,8 @@ def write_toml(fleet: Fleet) -> str:
 def write_csv(contracts: Iterable[Contract]) -> str:
     """The contracts that are not closed as a table; what its columns cannot say is left out."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # Lines end as RFC 4180 has it; with any other end, a lone `\r` in a cell is not quoted.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for contract in _active(contracts):
         fields = {"name": contract.name, **dict(contract_fields(contract))}
