@@ -3,10 +3,7 @@
 Heavy parts are imported by the function that needs them: most commands need few.
 """
 
-import getpass
 import os
-import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Engine
 
 from backends.protocols import ObjectStore
+from daemon.actor import current_actor
 from daemon.clock import Clock, SystemClock
 from daemon.domain.verification import Depth
 from daemon.errors import SecretError
@@ -146,18 +144,6 @@ def database_password(configuration: Configuration) -> str | None:
     """The PostgreSQL password, where the settings have one. Raises SecretError."""
     source = configuration.database_password
     return None if source is None else source.read().reveal()
-
-
-def current_actor(variables: Mapping[str, str]) -> str:
-    """Who is giving orders: `li@ops`, or `li@ops as root` under sudo."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a number that no account has.
-        user = str(os.getuid())
-    behind = variables.get("SUDO_USER")
-    host = socket.gethostname()
-    return f"{behind}@{host} as {user}" if behind and behind != user else f"{user}@{host}"
 
 
 def open_store(
