@@ -57,9 +57,10 @@ class GuardedStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See `ObjectStore.list`."""
+        self._ask(prefix)
         for info in self._inner.list(prefix):
-            self._ask(prefix)
             yield info
+            self._ask(prefix)
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
