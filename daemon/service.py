@@ -13,20 +13,21 @@ import structlog
 from sqlalchemy import make_url
 
 from daemon.bootstrap import Application, backup_tools, verification_tools
+from daemon.domain.instant import shift
 from daemon.domain.planner import plan_present
-from daemon.domain.policy import Policy
+from daemon.domain.present import Bearing, Present, take_bearing
 from daemon.errors import DatabaseError, ExitCode, LapseguardError
 from daemon.notification import Notification
 from daemon.orders import Orders
 from daemon.scheduler import Ticks
 from daemon.services.destination import Patience
 from daemon.services.dispatch import dispatch
-from daemon.services.housekeeping import Presence, orphaned_staging
+from daemon.services.housekeeping import Orphans, Presence, Surveyor
 from daemon.services.occupancy import occupy
 from daemon.services.ownership import name_owner
 from daemon.services.reverification import Reverifier
 from daemon.services.stopping import CHECKPOINT_BUDGET as RUN_BUDGET
-from daemon.services.sweeper import Sweeper, Swept, Terms
+from daemon.services.sweeper import Sweeper, Swept
 from daemon.services.vigil import Glance, Vigil
 from daemon.services.workforce import Workforce
 from daemon.settings import Configuration
@@ -37,11 +38,15 @@ CHECKPOINT_BUDGET: Final = RUN_BUDGET + timedelta(seconds=30)
 #: Between two looks at the database: what bounds how late anything is noticed.
 _PULSE: Final = timedelta(seconds=2)
 _HOUSEKEEPING: Final = timedelta(seconds=30)
+_MEASURE: Final = timedelta(seconds=30)
 _VERIFY: Final = timedelta(minutes=5)
 #: No proof begins if a run is to start so soon.
 _CLEARANCE: Final = timedelta(minutes=10)
 #: Seconds between two looks at the clocks and at orders.
 _WATCH_SECONDS: Final = 5.0
+#: Seconds between two looks at what is still under way at the end.
+_ENDING_SECONDS: Final = 0.5
+#: Seconds for runs that are told to end as they are.
 _HURRY_SECONDS: Final = 5.0
 
 
@@ -70,9 +75,9 @@ def serve(
     owner = name_owner(os.urandom)
     configuration = application.configuration
     file = _database_file(configuration)
-    folders = {configuration.state_folder.root.resolve()} | ({file.parent.resolve()} if file else set())
+    folders = [configuration.state_folder.root, *([] if file is None else [file.parent])]
     with ExitStack() as held:
-        for folder in sorted(folders):
+        for folder in sorted({folder.resolve() for folder in folders}):
             held.enter_context(occupy(folder, owner))
         service = Service(
             application, owner=owner, reread=reread, orders=orders, notification=notification
@@ -99,8 +104,8 @@ class Service:
         self._clock = application.clock
         self._vigil = Vigil()
         self._workforce = Workforce(
-            lambda planned, stopping: dispatch(
-                lambda: backup_tools(self._application), planned, stopping
+            lambda assignment, stopping: dispatch(
+                lambda: backup_tools(self._application), assignment, stopping
             ),
             self._clock,
             on_end=self._vigil.call,
@@ -126,6 +131,9 @@ class Service:
                 self._application, Patience(stop=stop, warn=_warn)
             ),
         )
+        self._surveyor = Surveyor(self._clock, lambda: backup_tools(self._application))
+        self._orphans = Orphans()
+        self._bearing: Bearing | None = None
         self._swept: Swept | None = None
         self._is_away = False
 
@@ -137,6 +145,7 @@ class Service:
         ticks = Ticks(self._clock)
         ticks.every(_PULSE, "pulse", self.pulse)
         ticks.every(_HOUSEKEEPING, "housekeeping", self.keep_house)
+        ticks.every(_MEASURE, "measure", self.measure)
         ticks.every(_VERIFY, "verify", self.verify)
         _LOG.info("service.started", host=socket.gethostname())
         ticks.start()
@@ -155,7 +164,7 @@ class Service:
     def pulse(self) -> None:
         """One look at the database; a sweep if it is time; the word that we are alive."""
         try:
-            seen = self._look()
+            seen, present = self._look()
         except DatabaseError as error:
             self._note_absence(error)
             return
@@ -164,15 +173,24 @@ class Service:
             self._reload()
         planning = self._application.configuration.settings.planning
         if not self._orders.end.is_set() and self._vigil.is_due(seen, planning.sweep_every):
-            self._sweep(seen)
+            self._sweep(seen, present)
         self._notification.alive(self._status())
 
     def keep_house(self) -> None:
-        """Say that we are there."""
+        """Say that we are there, and what lies about."""
         try:
             self._presence.announce()
         except DatabaseError as error:
             self._note_absence(error)
+        if self._swept is not None:
+            known = frozenset(outlook.server for outlook in self._swept.outlooks)
+            staging = self._application.configuration.state_folder.staging
+            self._orphans.tell(staging, known)
+
+    def measure(self) -> None:
+        """Ask one server of which nothing is known how much it holds."""
+        if self._swept is not None and not self._orders.end.is_set():
+            self._surveyor.measure(self._swept.outlooks)
 
     def verify(self) -> None:
         """Prove one copy anew, unless a run is under way here or near."""
@@ -183,29 +201,25 @@ class Service:
         if not any(planned.start_at <= soon for planned in swept.plan.runs):
             self._reverifier.look(swept.outlooks, self._application.configuration.policies)
 
-    def _look(self) -> Glance:
-        monotonic = self._clock.monotonic()
+    def _look(self) -> tuple[Glance, Present]:
         with self._application.units(read_only=True) as unit:
             head, newest, lapsed = unit.audit.head(), unit.audit.newest_at(), unit.runs.lapsed()
-        self._present = self._timekeeper.present(newest)
-        return Glance(
-            head=head.sequence,
-            lapsed=lapsed,
-            instants=(self._present.wall, self._present.carried),
-            monotonic=monotonic,
-        )
+        monotonic = self._clock.monotonic()
+        self._bearing = take_bearing(self._bearing, self._clock.now(), monotonic, newest)
+        seen = Glance(head=head.sequence, lapsed=lapsed, monotonic=monotonic)
+        return seen, self._bearing.present
 
-    def _sweep(self, seen: Glance) -> None:
+    def _sweep(self, seen: Glance, present: Present) -> None:
         self._vigil.begin()
         try:
-            swept = self._sweeper.sweep(self._terms(), self._present, seen.lapsed)
+            swept = self._sweeper.sweep(self._application.planning, present, seen.lapsed)
         except Exception as error:  # noqa: BLE001 - a sweep that breaks is told of and done again
             _LOG.error("sweep.failed", error=repr(error), exc_info=error)
             self._vigil.failed(self._clock.monotonic())
             return
         if swept.started:
             self._reverifier.give_way()
-        self._vigil.swept(seen, swept.plan.wake_at, self._clock.monotonic())
+        self._vigil.swept(seen, swept.plan.wake_at - swept.plan.at, self._clock.monotonic())
         if self._swept is None:
             self._notification.ready()
         self._swept = swept

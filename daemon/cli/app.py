@@ -40,6 +40,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "preset": ("daemon.cli.presets", "What providers do after a contract's expiry."),
     "import": ("daemon.cli.fleet", "Bring servers and contracts in from files."),
     "export": ("daemon.cli.fleet", "Write servers and contracts to a file that import takes."),
+    "run": (
+        "daemon.cli.run",
+        "Watch over all contracts and back servers up in time: the daemon.",
+    ),
     "backup-now": (
         "daemon.cli.backups",
         "Back servers up, one after the other, and verify what was stored.",

@@ -1,12 +1,13 @@
-"""Carries one planned run out and lets nothing escape that is not on record."""
+"""Carries one run out and lets nothing escape that is not on record."""
 
 from collections.abc import Callable
 
 import structlog
 
 from daemon.domain.identifier import new_run_id
-from daemon.domain.plan import PlannedRun
+from daemon.domain.plan import Demand
 from daemon.errors import ClaimLost, DatabaseError, RunActive
+from daemon.services.allotment import Assignment
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.claim import Claim, claim_run
 from daemon.services.lease import Lease
@@ -19,24 +20,31 @@ _PROGRESS_SECONDS = 60.0
 
 
 def dispatch(
-    make_tools: Callable[[], BackupTools], planned: PlannedRun, stopping: Stopping
+    make_tools: Callable[[], BackupTools], assignment: Assignment, stopping: Stopping
 ) -> None:
     """Back a server up as planned; what fails is on record and in the log afterwards.
 
     Args:
         make_tools: Gives what a backup works with.
-        planned: What is called for.
+        assignment: What is called for, and how fast it may be.
         stopping: Tells when the run must end before its time.
 
     Raises:
         DatabaseError: not even the failure could be recorded.
     """
-    demand = planned.demand
+    demand = assignment.planned.demand
     log = RunLog(every=_PROGRESS_SECONDS, server=demand.server)
     _LOG.info("run.started", server=demand.server, reason=demand.explanation)
     tools = make_tools()
     try:
-        back_up(tools, demand.server, log, kind=demand.kind, stop=stopping)
+        back_up(
+            tools,
+            demand.server,
+            log,
+            kind=demand.kind,
+            stop=stopping,
+            bandwidth=assignment.bandwidth,
+        )
     except RunActive as error:
         _LOG.info("run.left", server=demand.server, message=str(error))
     except ClaimLost as error:
@@ -44,16 +52,13 @@ def dispatch(
     except DatabaseError:
         raise
     except BaseException as error:  # noqa: BLE001 - put on record; nothing may end the service
-        _see_on_record(tools, planned, log, error)
+        _see_on_record(tools, demand, log, error)
 
 
-def _see_on_record(
-    tools: BackupTools, planned: PlannedRun, log: RunLog, error: BaseException
-) -> None:
+def _see_on_record(tools: BackupTools, demand: Demand, log: RunLog, error: BaseException) -> None:
     """A failure before there was a run is a failed run as well: the next attempt waits for it."""
     if log.run is not None and log.run.is_final:
         return
-    demand = planned.demand
     _LOG.error("run.broke", server=demand.server, error=repr(error), exc_info=error)
     if log.run is None:
         run = claim_run(

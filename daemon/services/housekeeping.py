@@ -1,17 +1,24 @@
 """What a daemon does besides saving: says that it is there, and looks after its own folders."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from daemon.errors import DaemonActive, DatabaseError
+from backends.errors import BackendError
+from daemon.clock import Clock
+from daemon.domain.outlook import Outlook
+from daemon.errors import DaemonActive, DatabaseError, LapseguardError
+from daemon.services.backup import BackupTools
+from daemon.services.measurement import measure_server
 from daemon.services.ownership import is_gone
 from daemon.services.units import Units
 
 _LOG = structlog.get_logger("lapseguard")
+#: A server that was asked for its size is not asked again for so long.
+_REST: Final = timedelta(hours=6)
 #: Others count on a daemon that they heard of within so long.
 PRESENCE: Final = timedelta(seconds=90)
 
@@ -49,16 +56,14 @@ class Presence:
 
     def announce(self) -> None:
         """Say that we are there. Raises DatabaseError."""
-        with self._units() as unit:
-            unit.hosts.announce(
-                owner=self._owner, host=self._host, slots=self._slots(), for_=PRESENCE
-            )
+        with self._units(at_once=True) as unit:
+            unit.hosts.announce(self._owner, self._host, self._slots(), for_=PRESENCE)
             unit.commit()
 
     def leave(self) -> None:
         """Say that we go; what cannot be said is found out by waiting."""
         try:
-            with self._units() as unit:
+            with self._units(at_once=True) as unit:
                 unit.hosts.leave(self._owner)
                 unit.commit()
         except DatabaseError as error:
@@ -68,13 +73,68 @@ class Presence:
         return owner == self._owner or is_gone(owner, self._owner)
 
 
-def orphaned_staging(staging: Path, servers: frozenset[str]) -> tuple[str, ...]:
-    """Names of staging folders whose server is registered no more.
+class Surveyor:
+    """Asks servers of which nothing is known how much they hold, one at each call."""
 
-    They are only told of: what has arrived in them may be all that is left of a server.
+    def __init__(self, clock: Clock, make_tools: Callable[[], BackupTools]) -> None:
+        self._clock = clock
+        self._make_tools = make_tools
+        self._resting: dict[str, float] = {}
+
+    def measure(self, outlooks: Iterable[Outlook]) -> str | None:
+        """Ask the next server, if there is one; its name. What goes wrong is in the log."""
+        now = self._clock.monotonic()
+        self._resting = {name: until for name, until in self._resting.items() if until > now}
+        server = choose_unmeasured(outlooks, frozenset(self._resting))
+        if server is None:
+            return None
+        self._resting[server] = now + _REST.total_seconds()
+        try:
+            size = measure_server(self._make_tools(), server)
+        except (LapseguardError, BackendError) as error:
+            _LOG.info("server.unmeasured", server=server, message=str(error))
+        else:
+            _LOG.info("server.measured", server=server, bytes=size)
+        return server
+
+
+def choose_unmeasured(outlooks: Iterable[Outlook], resting: frozenset[str]) -> str | None:
+    """The next server to stop of those about whose size nothing is known; None if there is none."""
+    unknown = [
+        (outlook.life.timeline.stop_at, outlook.server)
+        for outlook in outlooks
+        if outlook.life is not None
+        and not outlook.samples
+        and outlook.measured_bytes is None
+        and outlook.server not in resting
+    ]
+    return min(unknown)[1] if unknown else None
+
+
+class Orphans:
+    """Staging folders of servers that are registered no more.
+
+    They are only told of, each once: what has arrived in them may be all that is left of a server.
     """
+
+    def __init__(self) -> None:
+        self._told: frozenset[str] = frozenset()
+
+    def tell(self, staging: Path, servers: frozenset[str]) -> None:
+        """Log what has become an orphan since the last look."""
+        found = orphaned_staging(staging, servers)
+        for name in sorted(found - self._told):
+            _LOG.warning(
+                "staging.orphaned",
+                folder=str(staging / name),
+                message="Its server is not registered any more; remove it if it is not needed.",
+            )
+        self._told = found
+
+
+def orphaned_staging(staging: Path, servers: frozenset[str]) -> frozenset[str]:
+    """Names of the staging folders that belong to none of these servers."""
     try:
-        found = sorted(entry.name for entry in staging.iterdir() if entry.is_dir())
+        return frozenset(entry.name for entry in staging.iterdir() if entry.is_dir()) - servers
     except FileNotFoundError:
-        return ()
-    return tuple(name for name in found if name not in servers)
+        return frozenset()

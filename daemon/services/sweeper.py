@@ -1,6 +1,6 @@
 """One sweep: read everything, plan, start what is due, stop what has to give way."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -8,31 +8,17 @@ from typing import Protocol
 import structlog
 
 from daemon.domain.outlook import Outlook
-from daemon.domain.plan import Assumptions, Limits, Plan
+from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
 from daemon.domain.policy import Policy
 from daemon.domain.present import Present
+from daemon.services.allotment import assign
 from daemon.services.ownership import is_gone
+from daemon.services.planning import Planning
 from daemon.services.sweep import choose, left_to_others
 from daemon.services.units import Units
 from daemon.services.workforce import Workforce
-from daemon.store.unit_of_work import UnitOfWork
 
 _LOG = structlog.get_logger("lapseguard")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What the settings say of planning, at the moment.
-
-    Attributes:
-        policies, limits, assumptions: See there; `limits.slots` are this host's.
-        read: Reads every server's outlook.
-    """
-
-    policies: tuple[Policy, ...]
-    limits: Limits
-    assumptions: Assumptions
-    read: Callable[[UnitOfWork], tuple[Outlook, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +77,11 @@ class Sweeper:
         self._host = host
         self._left_since: dict[str, datetime] = {}
 
-    def sweep(self, terms: Terms, present: Present, lapsed: Iterable[str] = ()) -> Swept:
+    def sweep(self, planning: Planning, present: Present, lapsed: Iterable[str] = ()) -> Swept:
         """Do what is to be done now.
 
         Args:
-            terms: See `Terms`.
+            planning: Reads what is planned for, and says by which rules.
             present: The present, by each clock that counts.
             lapsed: Runs whose lease has lapsed by the database's clock, by id.
 
@@ -103,13 +89,13 @@ class Sweeper:
             DatabaseError: nothing was started.
         """
         with self._units(read_only=True) as unit:
-            seen = terms.read(unit)
+            seen = planning.read(unit)
             alive = unit.hosts.alive()
         gone = frozenset(lapsed)
         outlooks = tuple(self._without_owner(outlook, gone, present) for outlook in seen)
         fleet = sum(each.slots for each in alive if each.owner != self._owner)
-        limits = replace(terms.limits, slots=terms.limits.slots + fleet)
-        plan = self._plan(outlooks, terms, limits, present)
+        limits = replace(planning.limits, slots=planning.limits.slots + fleet)
+        plan = self._plan(outlooks, planning, limits, present)
         for server in plan.pauses:
             self._workforce.pause(server)
         hosts = {each.host for each in alive}
@@ -117,7 +103,7 @@ class Sweeper:
         return Swept(
             outlooks=outlooks,
             plan=plan,
-            started=self._start(plan, terms.limits, {k: v for k, v in places.items() if v}),
+            started=self._start(plan, planning.limits, {k: v for k, v in places.items() if v}),
         )
 
     def _start(self, plan: Plan, limits: Limits, places: Mapping[str, str]) -> tuple[str, ...]:
@@ -136,15 +122,22 @@ class Sweeper:
             left_since=self._left_since,
             lead=limits.lead,
         )
-        return tuple(each.demand.server for each in chosen if self._workforce.start(each))
+        return tuple(self._begin(chosen, limits))
+
+    def _begin(self, chosen: Sequence[PlannedRun], limits: Limits) -> Iterator[str]:
+        for planned in chosen:
+            busy = self._workforce.under_way()
+            assignment = assign(planned, limits, busy, limits.slots - len(busy))
+            if self._workforce.start(assignment):
+                yield assignment.server
 
     def _plan(
-        self, outlooks: Sequence[Outlook], terms: Terms, limits: Limits, present: Present
+        self, outlooks: Sequence[Outlook], planning: Planning, limits: Limits, present: Present
     ) -> Plan:
         """The plan; a server that cannot be planned for keeps no other from being saved."""
 
         def attempt(given: Sequence[Outlook]) -> Plan:
-            return self._planner(given, terms.policies, limits, terms.assumptions, present)
+            return self._planner(given, planning.policies, limits, planning.assumptions, present)
 
         try:
             return attempt(outlooks)

@@ -1,7 +1,7 @@
-"""When it is worth planning anew: rarely, yet never too late. Pure: it is told what time it is."""
+"""When it is worth planning anew: rarely, yet never too late. Pure: it is told how time passes."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 #: After a sweep that took long, the next one waits for so many times as long: changes alone must
@@ -15,18 +15,16 @@ _AFTER_FAILURE: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """What one cheap look at the database and the clocks says.
+    """What one cheap look at the database says.
 
     Attributes:
         head: Number of the newest audit event: whatever changes what is planned moves it.
         lapsed: Runs whose owner let the lease lapse, by id: no event tells of that.
-        instants: The present, by each clock that counts.
         monotonic: Seconds.
     """
 
     head: int
     lapsed: tuple[str, ...]
-    instants: tuple[datetime, ...]
     monotonic: float
 
 
@@ -35,7 +33,7 @@ class Vigil:
 
     def __init__(self) -> None:
         self._last: Glance | None = None
-        self._wake_at: datetime | None = None
+        self._wake_at = 0.0
         self._ended = 0.0
         self._took = 0.0
         self._called = False
@@ -55,7 +53,7 @@ class Vigil:
         if since >= most.total_seconds():
             return True
         rest = _REST * self._took
-        if self._has_come(seen):
+        if seen.monotonic >= self._wake_at:
             return since >= min(rest, _MOST_REST)
         changed = seen.head != self._last.head or seen.lapsed != self._last.lapsed
         return (changed or self._called) and since >= rest
@@ -64,14 +62,18 @@ class Vigil:
         """A sweep begins: calls from now on are about what it may not have seen."""
         self._called = False
 
-    def swept(self, seen: Glance, wake_at: datetime, ended: float) -> None:
-        """A sweep that began with `seen` has ended, at `ended` by the monotonic clock."""
-        self._last, self._wake_at = seen, wake_at
+    def swept(self, seen: Glance, wake_after: timedelta, ended: float) -> None:
+        """A sweep that began with `seen` has ended.
+
+        Args:
+            seen: The look that called for it.
+            wake_after: When its plan can change by itself, counted from then; not an instant,
+                since a clock that is put back must not put that off.
+            ended: The monotonic clock now.
+        """
+        self._last, self._wake_at = seen, seen.monotonic + wake_after.total_seconds()
         self._ended, self._took = ended, ended - seen.monotonic
 
     def failed(self, ended: float) -> None:
         """A sweep broke off; the next one is not long in coming."""
         self._last, self._ended = None, ended
-
-    def _has_come(self, seen: Glance) -> bool:
-        return self._wake_at is not None and max(seen.instants) >= self._wake_at

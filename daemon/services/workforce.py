@@ -8,21 +8,21 @@ from typing import Final
 import structlog
 
 from daemon.clock import Clock
-from daemon.domain.plan import PlannedRun
-from daemon.errors import Interrupted
+from daemon.errors import Interrupted, RunPaused
+from daemon.services.allotment import Assignment
 from daemon.services.stopping import Stopping
 
 _LOG = structlog.get_logger("lapseguard")
 #: Seconds in which a server whose run could not even be put on record is left alone.
 _REST: Final = 30.0
 
-#: Carries one planned run out, until it has ended or is told to.
-Work = Callable[[PlannedRun, Stopping], None]
+#: Carries one run out, until it has ended or is told to.
+Work = Callable[[Assignment, Stopping], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Worker:
-    planned: PlannedRun
+    assignment: Assignment
     stopping: Stopping = field(default_factory=Stopping)
 
 
@@ -50,10 +50,10 @@ class Workforce:
         with self._changed:
             return frozenset(self._workers)
 
-    def under_way(self) -> tuple[PlannedRun, ...]:
-        """The same, as they were planned."""
+    def under_way(self) -> tuple[Assignment, ...]:
+        """The same, as they were assigned."""
         with self._changed:
-            return tuple(worker.planned for worker in self._workers.values())
+            return tuple(worker.assignment for worker in self._workers.values())
 
     def resting(self) -> frozenset[str]:
         """Servers that are to be left alone for now, besides what the plan says."""
@@ -62,10 +62,10 @@ class Workforce:
             self._resting = {name: until for name, until in self._resting.items() if until > now}
             return frozenset(self._resting)
 
-    def start(self, planned: PlannedRun) -> bool:
+    def start(self, assignment: Assignment) -> bool:
         """Begin a run in a thread of its own; false if one of the server is under way here."""
-        server = planned.demand.server
-        worker = _Worker(planned=planned)
+        server = assignment.server
+        worker = _Worker(assignment=assignment)
         with self._changed:
             if self._closed or server in self._workers:
                 return False
@@ -82,7 +82,7 @@ class Workforce:
             worker = self._workers.get(server)
         if worker is not None and not worker.stopping.asked.is_set():
             _LOG.info("run.paused", server=server)
-            worker.stopping.ask(Interrupted("A more urgent run needed its slot."))
+            worker.stopping.ask(RunPaused("A more urgent run needed its slot."))
 
     def close(self) -> None:
         """Begin nothing any more, and let what is under way end with a checkpoint."""
@@ -105,9 +105,9 @@ class Workforce:
             return tuple(self._workers.values())
 
     def _carry_out(self, worker: _Worker) -> None:
-        server = worker.planned.demand.server
+        server = worker.assignment.server
         try:
-            self._work(worker.planned, worker.stopping)
+            self._work(worker.assignment, worker.stopping)
         except BaseException as error:  # noqa: BLE001 - no server may stop the others
             _LOG.error("run.broke", server=server, error=repr(error), exc_info=error)
             with self._changed:

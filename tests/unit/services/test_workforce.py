@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from daemon.domain.plan import PlannedRun
+from daemon.services.allotment import Assignment
+from daemon.errors import LapseguardError, RunPaused
 from daemon.services.stopping import Stopping
 from daemon.services.workforce import Workforce
 from tests.factories import FakeClock
@@ -19,17 +20,17 @@ class Bench:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.ended = threading.Event()
-        self.reasons: dict[str, str] = {}
+        self.reasons: dict[str, LapseguardError] = {}
         self.workforce = Workforce(self._work, self.clock, self.ended.set)
 
-    def _work(self, run: PlannedRun, stopping: Stopping) -> None:
-        if run.demand.server == "poison":
+    def _work(self, run: Assignment, stopping: Stopping) -> None:
+        if run.server == "poison":
             raise SystemExit("a defect of the worst kind")
         stopping.asked.wait(LONG)
-        self.reasons[run.demand.server] = str(stopping.reason)
+        self.reasons[run.server] = str(stopping.reason)
 
     def start(self, *servers: str) -> list[bool]:
-        return [self.workforce.start(planned(server)) for server in servers]
+        return [self.workforce.start(Assignment(planned=planned(server))) for server in servers]
 
 
 @pytest.fixture
@@ -48,7 +49,9 @@ def test_a_run_that_gives_way_ends_alone(bench: Bench) -> None:
     bench.start("web-1", "web-2")
     bench.workforce.pause("web-1")
     assert bench.ended.wait(LONG)
-    assert bench.reasons == {"web-1": "A more urgent run needed its slot."}
+    (reason,) = bench.reasons.values()
+    assert isinstance(reason, RunPaused)
+    assert str(reason) == "A more urgent run needed its slot."
     assert bench.workforce.servers() == {"web-2"}
     bench.workforce.pause("a server of another host")
     bench.workforce.close()
