@@ -1,0 +1,244 @@
+"""A fleet on its way through time: runs start as planned, take what was estimated, and succeed."""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from daemon.domain.duration import span
+from daemon.domain.event import Event, Happening
+from daemon.domain.instant import shift
+from daemon.domain.outlook import Attempt, Outlook, VerifiedCopy
+from daemon.domain.plan import PlannedRun, Reason
+from daemon.domain.prospect import Prospect
+from daemon.domain.run import RunKind, RunState
+from daemon.domain.situation import Situation
+from daemon.domain.status import judge
+from daemon.domain.verdict import Verdict
+
+_MOMENT: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A run that waits for its time, or for a slot.
+
+    Attributes:
+        key: When it is wanted; or, once it waits for a slot, when it must have ended.
+        run: What is planned.
+    """
+
+    key: datetime
+    run: PlannedRun
+
+    @property
+    def server(self) -> str:
+        return self.run.demand.server
+
+    def __lt__(self, other: "_Turn") -> bool:
+        return (self.key, self.server) < (other.key, other.server)
+
+
+@dataclass(slots=True, kw_only=True)
+class Passage:
+    """Where the fleet has come to; everything in here changes as it goes on.
+
+    Attributes:
+        prospect: The rules, and the fleet at the beginning.
+        now: How far it has come.
+        outlooks: Every server as it is by now.
+        events: What has happened.
+    """
+
+    prospect: Prospect
+    now: datetime
+    outlooks: dict[str, Outlook] = field(init=False)
+    events: list[Event] = field(default_factory=list)
+    #: Runs whose time has not come, and those whose time has come but no slot.
+    _waiting: list[_Turn] = field(default_factory=list)
+    _ready: list[_Turn] = field(default_factory=list)
+    #: Ends of runs under way; and which of them still holds, by server.
+    _ends: list[tuple[datetime, str]] = field(default_factory=list)
+    _running: dict[str, datetime] = field(default_factory=dict)
+    #: When servers come near enough to their stop to be planned, and when they stop.
+    _wakes: list[tuple[datetime, str]] = field(default_factory=list)
+    _stops: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.outlooks = {outlook.server: outlook for outlook in self.prospect.outlooks}
+        self._stops = sorted(
+            (outlook.life.timeline.stop_at, outlook.server)
+            for outlook in self.prospect.outlooks
+            if outlook.life is not None and outlook.life.timeline.stop_at > self.now
+        )
+
+    def adopt(self) -> None:
+        """Let runs that are under way already end when they are expected to."""
+        for outlook in self.prospect.outlooks:
+            attempt = outlook.attempt
+            if attempt is None or attempt.finished_at is not None:
+                continue
+            if attempt.lease_until >= self.now:
+                end = shift(attempt.started_at, self._estimate(outlook))
+                self._occupy(outlook, attempt, max(end, shift(self.now, _MOMENT)))
+
+    def plan(self) -> None:
+        """Plan the whole fleet as it is now; what was planned before is forgotten."""
+        living = [each for each in self.outlooks.values() if self._can_run(each)]
+        self._waiting, self._ready, self._wakes = [], [], []
+        planned = self.prospect.with_outlooks(living).plan(self.now).runs
+        self._enqueue(planned)
+        called = {run.demand.server for run in planned} | self._running.keys()
+        for outlook in living:
+            if outlook.server not in called:
+                self._wake_later(outlook)
+
+    def next_event(self) -> datetime | None:
+        """When something happens next; None if nothing does."""
+        firsts = [heap[0][0] for heap in (self._ends, self._wakes, self._stops) if heap]
+        firsts += [self._waiting[0].key] if self._waiting else []
+        return min(firsts, default=None)
+
+    def pass_until(self, until: datetime, most: int) -> None:
+        """Go on to `until`, or until there are `most` events."""
+        while len(self.events) < most:
+            at = self.next_event()
+            if at is None or at > until:
+                self.now = until
+                return
+            self.now = max(self.now, at)
+            self._end_runs()
+            self._stop_servers()
+            self._wake_servers()
+            self._start_runs()
+
+    def _can_run(self, outlook: Outlook) -> bool:
+        return outlook.life is not None and outlook.life.timeline.stop_at > self.now
+
+    def _estimate(self, outlook: Outlook) -> timedelta:
+        """What a run of this server takes, by what would be planned if none were under way."""
+        alone = self.prospect.with_outlooks([replace(outlook, attempt=None)])
+        runs = alone.plan(self.now).runs
+        return runs[0].demand.estimate.high if runs else self.prospect.assumptions.overhead
+
+    def _occupy(self, outlook: Outlook, attempt: Attempt, end: datetime) -> None:
+        self.outlooks[outlook.server] = replace(outlook, attempt=replace(attempt, lease_until=end))
+        self._running[outlook.server] = end
+        heapq.heappush(self._ends, (end, outlook.server))
+
+    def _enqueue(self, runs: Iterable[PlannedRun]) -> None:
+        """Let runs wait for their time. Nobody knows whether a stopped server can be rescued."""
+        for run in runs:
+            if run.demand.reason is not Reason.RESCUE and run.demand.server not in self._running:
+                heapq.heappush(self._waiting, _Turn(max(run.start_at, self.now), run))
+
+    def _wake_later(self, outlook: Outlook) -> None:
+        if outlook.life is None:
+            return
+        seed = shift(outlook.life.timeline.stop_at, -self.prospect.policy(outlook).seed)
+        if seed > self.now:
+            heapq.heappush(self._wakes, (seed, outlook.server))
+
+    def _reconsider(self, server: str) -> None:
+        """Plan one server by itself; the others keep what was planned with it in mind."""
+        outlook = self.outlooks[server]
+        if not self._can_run(outlook):
+            return
+        runs = self.prospect.with_outlooks([outlook]).plan(self.now).runs
+        self._enqueue(runs)
+        if not runs:
+            self._wake_later(outlook)
+
+    def _end_runs(self) -> None:
+        while self._ends and self._ends[0][0] <= self.now:
+            end, server = heapq.heappop(self._ends)
+            # A run that a stop has cut off ends no more.
+            if self._running.get(server) == end:
+                del self._running[server]
+                self._succeed(self.outlooks[server])
+                self._reconsider(server)
+
+    def _succeed(self, outlook: Outlook) -> None:
+        attempt = outlook.attempt
+        if attempt is None:
+            return
+        policy = self.prospect.policy(outlook)
+        self.outlooks[outlook.server] = replace(
+            outlook,
+            copy=VerifiedCopy(
+                run=attempt.run,
+                at=attempt.started_at,
+                depth=max(policy.depth, outlook.depth or policy.depth),
+                store=outlook.store,
+            ),
+            attempt=replace(
+                attempt, state=RunState.VERIFIED, finished_at=self.now, failures=0, error=None
+            ),
+        )
+        took = span(self.now - attempt.started_at)
+        self._note(outlook.server, Happening.END, f"The run ends after {took}, verified.")
+
+    def _stop_servers(self) -> None:
+        while self._stops and self._stops[0][0] <= self.now:
+            _, server = heapq.heappop(self._stops)
+            outlook = self.outlooks[server]
+            if self._running.pop(server, None) is not None and outlook.attempt is not None:
+                cut = replace(outlook.attempt, state=RunState.PARTIAL, finished_at=self.now)
+                outlook = self.outlooks[server] = replace(outlook, attempt=cut)
+                self._note(server, Happening.MISS, "The run under way is cut off by the stop.")
+            self._note_loss(outlook)
+
+    def _note_loss(self, outlook: Outlook) -> None:
+        status = judge(
+            Situation(
+                outlook=outlook,
+                policy=self.prospect.policy(outlook),
+                latest_safe_start=self.prospect.latest_safe_start(outlook, self.now),
+                lead=self.prospect.limits.lead,
+                now=self.now,
+            )
+        )
+        if status.verdict >= Verdict.LATE:
+            self._note(outlook.server, Happening.MISS, status.reasons[0])
+
+    def _wake_servers(self) -> None:
+        while self._wakes and self._wakes[0][0] <= self.now:
+            self._reconsider(heapq.heappop(self._wakes)[1])
+
+    def _start_runs(self) -> None:
+        while self._waiting and self._waiting[0].key <= self.now:
+            turn = heapq.heappop(self._waiting)
+            heapq.heappush(self._ready, _Turn(turn.run.demand.finish_by, turn.run))
+        while self._ready and len(self._running) < self.prospect.limits.slots:
+            turn = heapq.heappop(self._ready)
+            outlook = self.outlooks[turn.server]
+            if turn.server not in self._running and self._can_run(outlook):
+                self._start(outlook, turn.run)
+
+    def _start(self, outlook: Outlook, run: PlannedRun) -> None:
+        demand = run.demand
+        end = shift(self.now, max(demand.estimate.high, _MOMENT))
+        self._note(outlook.server, Happening.START, demand.explanation)
+        if end > demand.finish_by:
+            late = span(end - demand.finish_by)
+            why = f"The run that starts ends {late} after it has to ({demand.reason.value})."
+            self._note(outlook.server, Happening.MISS, why)
+        self._occupy(outlook, _attempt(demand.kind, self.now, end), end)
+
+    def _note(self, server: str, event: Happening, reason: str) -> None:
+        self.events.append(Event(at=self.now, server=server, event=event, reason=reason))
+
+
+def _attempt(kind: RunKind, began: datetime, end: datetime) -> Attempt:
+    return Attempt(
+        run="forecast",
+        kind=kind,
+        state=RunState.PULLING,
+        started_at=began,
+        finished_at=None,
+        failures=0,
+        error=None,
+        owner="forecast:0:0",
+        lease_until=end,
+    )

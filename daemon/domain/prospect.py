@@ -1,0 +1,78 @@
+"""The whole fleet as planning sees it, with the rules that it is planned by."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from daemon.domain.demand import latest_safe_start
+from daemon.domain.outlook import Outlook
+from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
+from daemon.domain.planner import plan
+from daemon.domain.policy import Policy, choose_policy
+from daemon.domain.safe_start import SafeStart, safe_starts
+from daemon.domain.situation import Situation
+from daemon.domain.status import ServerStatus, judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What is known, and what follows from it at any moment.
+
+    Attributes:
+        outlooks: Every server.
+        policies: Ways of saving servers; labels choose among them.
+        limits: What runs share.
+        assumptions: What is taken for granted.
+    """
+
+    outlooks: tuple[Outlook, ...]
+    policies: tuple[Policy, ...]
+    limits: Limits
+    assumptions: Assumptions
+
+    def with_outlooks(self, outlooks: Iterable[Outlook]) -> "Prospect":
+        """The same rules for other servers, or for the same ones later."""
+        return replace(self, outlooks=tuple(outlooks))
+
+    def policy(self, outlook: Outlook) -> Policy:
+        """How a server is saved."""
+        return choose_policy(self.policies, outlook.labels)
+
+    def plan(self, now: datetime) -> Plan:
+        """What is called for at that moment."""
+        return plan(self.outlooks, self.policies, self.limits, self.assumptions, now)
+
+    def latest_alone(self, outlook: Outlook, now: datetime) -> datetime | None:
+        """When the last run of a server would have to start if nothing else had to run."""
+        policy = self.policy(outlook)
+        return latest_safe_start(outlook, policy, self.limits, self.assumptions, now)
+
+    def situations(self, now: datetime) -> tuple[Situation, ...]:
+        """Every server with what is planned for it."""
+        runs = {run.demand.server: run for run in self.plan(now).runs}
+        starts = safe_starts(self.outlooks, self.policies, self.limits, self.assumptions, now)
+        return tuple(
+            self._situation(each, runs.get(each.server), starts.get(each.server), now)
+            for each in self.outlooks
+        )
+
+    def statuses(self, now: datetime) -> tuple[ServerStatus, ...]:
+        """The verdict on every server, the gravest first."""
+        judged = map(judge, self.situations(now))
+        return tuple(sorted(judged, key=lambda status: status.urgency))
+
+    def _situation(
+        self,
+        outlook: Outlook,
+        planned: PlannedRun | None,
+        start: SafeStart | None,
+        now: datetime,
+    ) -> Situation:
+        return Situation(
+            outlook=outlook,
+            policy=self.policy(outlook),
+            planned=planned,
+            latest_safe_start=start.latest if start else None,
+            final_from=start.final_from if start else None,
+            now=now,
+        )
