@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from daemon.services.allotment import Assignment
 from daemon.errors import LapseguardError, RunPaused
+from daemon.services.allotment import Assignment
 from daemon.services.stopping import Stopping
 from daemon.services.workforce import Workforce
 from tests.factories import FakeClock
@@ -27,7 +27,7 @@ class Bench:
         if run.server == "poison":
             raise SystemExit("a defect of the worst kind")
         stopping.asked.wait(LONG)
-        self.reasons[run.server] = str(stopping.reason)
+        self.reasons[run.server] = stopping.reason
 
     def start(self, *servers: str) -> list[bool]:
         return [self.workforce.start(Assignment(planned=planned(server))) for server in servers]
