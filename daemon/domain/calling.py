@@ -20,13 +20,16 @@ class Calls:
     Attributes:
         calls: In the order of deadlines.
         coming: Servers with a run under way whose final comes after it, in the same order.
-        latest: The latest start of each run that has to happen, by server.
+        counted: The latest start of each run that has to happen or has happened, by server: a copy
+            counts as the last one by it.
+        latest: The latest start of each run that still has to happen, by server.
         capacity: What they share.
         changes_at: The first instant at which any of this changes by itself.
     """
 
     calls: tuple[Call, ...]
     coming: tuple[Need, ...]
+    counted: Mapping[str, datetime]
     latest: Mapping[str, datetime]
     capacity: Capacity
     changes_at: datetime
@@ -62,6 +65,7 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
     return Calls(
         calls=tuple(calls),
         coming=tuple(coming),
+        counted=counted,
         latest=latest,
         capacity=capacity,
         changes_at=changes_at,

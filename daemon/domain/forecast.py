@@ -60,12 +60,14 @@ def forecast(
         passage.pass_until(until, _MOST_EVENTS)
     else:
         _carry_on(passage, until)
-    events = [*passage.events, *_lifetimes(prospect, now, passage.now)]
+    outlooks = tuple(passage.outlooks[each.server] for each in prospect.outlooks)
+    lifetimes = _lifetimes(prospect.with_outlooks(outlooks), now, passage.now)
+    events = [*passage.events, *lifetimes]
     if passage.now < until:
         events.append(_cut_short(passage.now, until))
     return Forecast(
         events=tuple(sorted(events, key=lambda event: event.order)),
-        outlooks=tuple(passage.outlooks[each.server] for each in prospect.outlooks),
+        outlooks=outlooks,
         reaches=passage.now,
     )
 
@@ -86,7 +88,11 @@ def _carry_on(passage: Passage, until: datetime) -> None:
 
 def _lifetimes(prospect: Prospect, now: datetime, until: datetime) -> Iterator[Event]:
     for outlook in prospect.outlooks:
-        latest = prospect.latest_safe_start(outlook, now)
+        if outlook.life is None:
+            continue
+        # As it was known when it mattered; what was saved meanwhile makes the last run shorter.
+        seen = min(until, shift(outlook.life.timeline.stop_at, -timedelta(seconds=1)))
+        latest = prospect.latest_alone(outlook, max(now, seen))
         for event in lifetime_events(outlook, latest):
             if now < event.at <= until:
                 yield event

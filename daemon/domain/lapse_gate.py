@@ -6,8 +6,9 @@ from datetime import datetime
 
 from daemon.domain.duration import span
 from daemon.domain.instant import shift
+from daemon.domain.need import TOLERATED_AHEAD
 from daemon.domain.outlook import VerifiedCopy
-from daemon.domain.situation import CLOCK_TOLERANCE, Situation
+from daemon.domain.situation import Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ def _of_copy(situation: Situation, copy: VerifiedCopy) -> Iterator[str]:
             f"{situation.outlook.store} now."
         )
     age = situation.now - copy.at
-    if age < -CLOCK_TOLERANCE:
+    if age < -TOLERATED_AHEAD:
         yield f"The newest copy is dated {span(-age)} ahead: a clock was wrong."
     elif copy.at < _newest_wanted(situation):
         every = span(situation.policy.ladder[-1].every)
@@ -84,6 +85,4 @@ def _newest_wanted(situation: Situation) -> datetime:
     if timeline is not None and timeline.stop_at <= situation.now:
         return shift(timeline.stop_at, -every)
     recent = shift(situation.now, -every)
-    if situation.latest_safe_start is None:
-        return recent
-    return min(recent, shift(situation.latest_safe_start, -situation.lead))
+    return min(recent, situation.final_from or recent)

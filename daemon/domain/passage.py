@@ -13,8 +13,6 @@ from daemon.domain.outlook import Attempt, Outlook, VerifiedCopy
 from daemon.domain.plan import PlannedRun, Reason
 from daemon.domain.prospect import Prospect
 from daemon.domain.run import RunKind, RunState
-from daemon.domain.situation import Situation
-from daemon.domain.status import judge
 from daemon.domain.verdict import Verdict
 
 _MOMENT: Final = timedelta(seconds=1)
@@ -190,15 +188,7 @@ class Passage:
             self._note_loss(outlook)
 
     def _note_loss(self, outlook: Outlook) -> None:
-        status = judge(
-            Situation(
-                outlook=outlook,
-                policy=self.prospect.policy(outlook),
-                latest_safe_start=self.prospect.latest_safe_start(outlook, self.now),
-                lead=self.prospect.limits.lead,
-                now=self.now,
-            )
-        )
+        (status,) = self.prospect.with_outlooks([outlook]).statuses(self.now)
         if status.verdict >= Verdict.LATE:
             self._note(outlook.server, Happening.MISS, status.reasons[0])
 

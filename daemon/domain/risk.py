@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 from daemon.domain.duration import span
 from daemon.domain.instant import shift, write_second
+from daemon.domain.need import TOLERATED_AHEAD
 from daemon.domain.outlook import Attempt, Outlook, VerifiedCopy
 from daemon.domain.phase import Timeline
 from daemon.domain.plan import PlannedRun, Reason
-from daemon.domain.situation import CLOCK_TOLERANCE, Situation
+from daemon.domain.situation import Situation
 from daemon.domain.verdict import Verdict
 
 
@@ -89,7 +90,7 @@ def _copy_too_old(situation: Situation, timeline: Timeline) -> Iterator[Risk]:
         due = "is due" if first <= situation.now else f"is due on {write_second(first)}"
         yield _at_risk(f"There is no verified copy; the first {due}.")
         return
-    if age < -CLOCK_TOLERANCE:
+    if age < -TOLERATED_AHEAD:
         yield _at_risk(f"The newest copy is dated {span(-age)} ahead: a clock was wrong.")
         return
     rung = situation.policy.rung(left)
@@ -134,7 +135,7 @@ def _began_in_time(situation: Situation, latest: datetime, timeline: Timeline) -
     attempt = situation.outlook.attempt
     if attempt is None or not situation.is_running:
         return False
-    in_time = shift(latest, -situation.lead) <= attempt.started_at <= latest
+    in_time = (situation.final_from or latest) <= attempt.started_at <= latest
     return in_time and situation.now <= shift(timeline.stop_at, -situation.policy.margin)
 
 
@@ -221,8 +222,7 @@ def _stopped_unsaved(situation: Situation, timeline: Timeline) -> Iterator[Risk]
 def _old_enough_at_stop(situation: Situation, timeline: Timeline) -> datetime:
     """The oldest beginning of a copy that is good enough once the server has stopped."""
     by_ladder = shift(timeline.stop_at, -situation.policy.ladder[-1].every)
-    latest = situation.latest_safe_start
-    return by_ladder if latest is None else min(by_ladder, shift(latest, -situation.lead))
+    return min(by_ladder, situation.final_from or by_ladder)
 
 
 def _shallow(situation: Situation, copy: VerifiedCopy) -> Iterator[Risk]:

@@ -2,16 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
-from daemon.domain.instant import shift
+from daemon.domain.need import TOLERATED_AHEAD
 from daemon.domain.outlook import Outlook, VerifiedCopy
 from daemon.domain.phase import Phase, Timeline
 from daemon.domain.plan import PlannedRun
 from daemon.domain.policy import Policy
-
-#: A copy dated further ahead than this shows that a clock was wrong; it does not count as fresh.
-CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +20,7 @@ class Situation:
         planned: The next run that is called for; None where there is none.
         latest_safe_start: When its last run has to start at the latest; None where nobody can
             say, since no contract says when it stops.
-        lead: A copy that began so much before the latest safe start counts as the last one.
+        final_from: A copy whose run began since then counts as the last one; None likewise.
         now: The present.
     """
 
@@ -32,7 +28,7 @@ class Situation:
     policy: Policy
     planned: PlannedRun | None = None
     latest_safe_start: datetime | None = None
-    lead: timedelta = timedelta(minutes=1)
+    final_from: datetime | None = None
     now: datetime
 
     @property
@@ -71,13 +67,13 @@ class Situation:
     def credible_copy(self) -> VerifiedCopy | None:
         """The newest verified copy, unless it claims to be of the future."""
         age = self.age
-        return None if age is None or age < -CLOCK_TOLERANCE else self.outlook.copy
+        return None if age is None or age < -TOLERATED_AHEAD else self.outlook.copy
 
     @property
     def has_final_copy(self) -> bool:
         """Whether a verified copy began late enough to count as the last one."""
-        copy, latest = self.credible_copy, self.latest_safe_start
-        return bool(copy and latest and copy.at >= shift(latest, -self.lead))
+        copy, since = self.credible_copy, self.final_from
+        return copy is not None and since is not None and copy.at >= since
 
     @property
     def is_running(self) -> bool:

@@ -78,7 +78,12 @@ def status_of(
     outlook = Outlook(server="web-1", store="main", life=life, **known)
     return judge(
         Situation(
-            outlook=outlook, policy=policy, planned=planned, latest_safe_start=latest, now=now
+            outlook=outlook,
+            policy=policy,
+            planned=planned,
+            latest_safe_start=latest,
+            final_from=latest and latest - timedelta(minutes=1),
+            now=now,
         )
     )
 
