@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from daemon.domain.present import Bearing, Present, take_bearing
 from daemon.domain.run import RunState, advance
 from daemon.errors import ClaimLost
 from tests.simulation.chance import between, happens
@@ -29,8 +30,7 @@ class SimulatedDaemon:
         self._world = world
         self._lives = 0
         self._due: datetime | None = None
-        self._carried = (world.scenario.begin, world.scenario.begin)
-        self._apart: datetime | None = None
+        self._bearing: Bearing | None = None
 
     @property
     def owner(self) -> str:
@@ -56,10 +56,13 @@ class SimulatedDaemon:
         """What its clock shows."""
         return self._world.now + offset(self.host.steps, self._world.now)
 
-    def carried(self) -> datetime:
-        """The instant at which it started, carried on by the monotonic clock."""
-        wall, true = self._carried
-        return wall + (self._world.now - true)
+    def look(self) -> Present:
+        """The present as it takes it, by the wall, the monotonic clock and the newest event."""
+        world = self._world
+        monotonic = (world.now - world.scenario.begin).total_seconds()
+        newest = world.ledger.newest_at
+        self._bearing = take_bearing(self._bearing, self.wall(), monotonic, newest)
+        return self._bearing.present
 
     def is_gone(self, owner: str) -> bool:
         """Whether another owner provably exists no more: a process of this host that is not us."""
@@ -74,7 +77,6 @@ class SimulatedDaemon:
     def sweep(self) -> None:
         """Decide and act."""
         self._due = None
-        self._keep_apart_short()
         self._renew()
         decision = self._world.chooser.decide(self._world, self)
         for start in decision.starts:
@@ -94,16 +96,6 @@ class SimulatedDaemon:
     def _look_soon(self) -> None:
         soon = between(self._world.chance, timedelta(), timedelta(minutes=5))
         self.wake(self._world.now + soon)
-
-    def _keep_apart_short(self) -> None:
-        """Believe the wall after it has told another time than the one carried on for a day."""
-        now = self._world.now
-        if abs(self.wall() - self.carried()) <= timedelta(hours=1):
-            self._apart = None
-        elif self._apart is None:
-            self._apart = now
-        elif now - self._apart > timedelta(days=1):
-            self._carried, self._apart = (self.wall(), now), None
 
     def _renew(self) -> None:
         until = self._world.stamp(self) + LEASE
@@ -126,10 +118,7 @@ class SimulatedDaemon:
     def _boot(self) -> None:
         self._lives += 1
         self.up, self.frozen, self._due = True, False, None
-        newest = self._world.ledger.newest_at
-        wall = self.wall()
-        self._carried = (max(wall, newest) if newest else wall, self._world.now)
-        self._apart = None
+        self._bearing = None
         self.since = self._world.now
         self.wake(self._world.now + between(self._world.chance, timedelta(), LEASE / 10))
 

@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from daemon.domain.acknowledgement import Acknowledgement
 from daemon.domain.contract import Contract, ContractState
 from daemon.domain.life import timeline_of
-from daemon.domain.outlook import Attempt, Life, Outlook, Sample, VerifiedCopy
+from daemon.domain.outlook import Life, Outlook, Sample, VerifiedCopy
 from daemon.domain.preset import Preset
 from daemon.domain.run import Run, RunKind, RunState, advance
+from daemon.domain.standing import SAMPLES, attempt_of, host_of
 from daemon.domain.verification import Depth
 from daemon.errors import ClaimLost, RunActive
 from tests.simulation.scenario import Machine
-
-SAMPLES = 10
 
 
 @dataclass(slots=True)
@@ -220,7 +219,7 @@ class Ledger:
                 ).total_seconds(),
                 bytes=run.bytes or 0,
                 new_bytes=run.new_bytes or 0,
-                gap_seconds=None if gap is None else gap.total_seconds(),
+                gap_seconds=None if gap is None else _seconds(gap),
             )
         )
         account.failures = 0
@@ -230,7 +229,7 @@ class Ledger:
         )
 
     def _assemble(self, account: Account) -> Outlook:
-        machine = account.machine
+        machine, newest = account.machine, account.newest
         life = self.life(machine.name)
         labels = self._contracts[life.contract].labels if life else ()
         return Outlook(
@@ -243,10 +242,10 @@ class Ledger:
             closed=None if life else self._closed(machine.name),
             acknowledged=self._said(life),
             copy=account.copy,
-            attempt=_attempt(account),
+            attempt=None if newest is None else attempt_of(newest, account.failures),
             samples=tuple(account.samples),
             measured_bytes=account.measured,
-            host=account.newest.owner.split(":")[0] if account.newest else None,
+            host=None if newest is None else host_of(newest.owner),
         )
 
     def _closed(self, server: str) -> str | None:
@@ -262,18 +261,6 @@ class Ledger:
         return f"{said.who}: {said.decision.value}"
 
 
-def _attempt(account: Account) -> Attempt | None:
-    run = account.newest
-    if run is None:
-        return None
-    return Attempt(
-        run=run.run,
-        kind=run.kind,
-        state=run.state,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        failures=account.failures,
-        error=run.error,
-        owner=run.owner,
-        lease_until=run.lease_until,
-    )
+def _seconds(length: timedelta) -> float:
+    """As the store keeps them: to the millisecond, none below nothing."""
+    return round(max(0.0, length.total_seconds()), 3)

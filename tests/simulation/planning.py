@@ -1,0 +1,121 @@
+"""The product's own way of deciding, as its daemon decides: outlooks, plan, choice."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from daemon.domain.outlook import Outlook
+from daemon.domain.plan import Limits, Plan, PlannedRun
+from daemon.domain.planner import plan_present
+from daemon.services.sweep import choose, left_to_others
+from tests.simulation.daemons import SimulatedDaemon
+from tests.simulation.world import Decision, Start, World
+
+#: However sure a plan is that nothing changes, the daemon looks again; a world is spared most of
+#: that, since nothing happens in it unseen.
+LONGEST = timedelta(days=30)
+#: A daemon does not sweep more often than this without a change.
+SHORTEST = timedelta(seconds=1)
+
+
+class Observer(Protocol):
+    """Sees every plan and what is made of it."""
+
+    def planned(
+        self, daemon: SimulatedDaemon, sweep: "Sweep", chosen: tuple[PlannedRun, ...]
+    ) -> None:
+        """A sweep was decided."""
+
+
+class Sweep:
+    """What one sweep sees and decides; each part is kept for the observer."""
+
+    def __init__(self, world: World, daemon: SimulatedDaemon) -> None:
+        self.world = world
+        self.present = daemon.look()
+        self.busy = frozenset(f.machine.name for f in world.flights_of(daemon.host.name))
+        self.outlooks = tuple(_without_owner(o, daemon, self) for o in world.ledger.outlooks())
+        self.limits = _limits(world)
+        self.plan = self.plan_anew(self.outlooks)
+
+    @property
+    def free(self) -> int:
+        """Slots of this host that nothing occupies."""
+        return self.world.scenario.limits.slots - len(self.busy)
+
+    def plan_anew(self, outlooks: tuple[Outlook, ...]) -> Plan:
+        """The plan for these outlooks at this sweep's moment."""
+        scenario = self.world.scenario
+        return plan_present(
+            outlooks, scenario.policies, self.limits, scenario.assumptions, self.present
+        )
+
+
+class Planning:
+    """Decides like `daemon.services.sweeper`, which works on a database and with threads."""
+
+    def __init__(self, observer: Observer | None = None) -> None:
+        self._observer = observer
+        self._left_since: dict[str, dict[str, datetime]] = {}
+
+    def decide(self, world: World, daemon: SimulatedDaemon) -> Decision:
+        """Sweep once."""
+        world.record.sweeps += 1
+        sweep = Sweep(world, daemon)
+        chosen = self._choose(sweep, daemon)
+        if self._observer is not None:
+            self._observer.planned(daemon, sweep, chosen)
+        pause = min(max(sweep.plan.wake_at - sweep.plan.at, SHORTEST), LONGEST)
+        return Decision(
+            starts=tuple(_start(world, planned) for planned in chosen),
+            pauses=sweep.plan.pauses,
+            wake_at=world.now + pause,
+        )
+
+    def _choose(self, sweep: Sweep, daemon: SimulatedDaemon) -> tuple[PlannedRun, ...]:
+        world, host = sweep.world, daemon.host.name
+        runs = tuple(run for run in sweep.plan.runs if run.demand.server not in sweep.busy)
+        plan = replace(sweep.plan, runs=runs)
+        alive = {other.host.name for other in world.daemons if _is_seen(other)}
+        hosts = {o.server: o.host for o in sweep.outlooks if o.host is not None and o.host in alive}
+        left = left_to_others(plan, host, hosts, plan.at)
+        before = self._left_since.get(host, {})
+        since = self._left_since[host] = {name: before.get(name, plan.at) for name in left}
+        lead = sweep.limits.lead
+        return choose(plan, sweep.free, host, hosts, plan.at, left_since=since, lead=lead)
+
+
+def _is_seen(daemon: SimulatedDaemon) -> bool:
+    return daemon.up and not daemon.frozen
+
+
+def _limits(world: World) -> Limits:
+    limits = world.scenario.limits
+    alive = sum(_is_seen(daemon) for daemon in world.daemons)
+    return replace(limits, slots=limits.slots * max(1, alive))
+
+
+def _without_owner(outlook: Outlook, daemon: SimulatedDaemon, sweep: Sweep) -> Outlook:
+    """As the sweeper sees a run whose owner is gone or whose lease the database calls lapsed."""
+    attempt = outlook.attempt
+    if attempt is None or attempt.finished_at is not None:
+        return outlook
+    lapsed = attempt.lease_until <= sweep.world.stamp(daemon)
+    if lapsed or daemon.is_gone(attempt.owner):
+        ended = min(attempt.lease_until, sweep.present.wall, sweep.present.carried)
+        return replace(outlook, attempt=replace(attempt, lease_until=ended))
+    return outlook
+
+
+def _start(world: World, planned: PlannedRun) -> Start:
+    demand, limits = planned.demand, world.scenario.limits
+    shared = [limits.bandwidth, limits.stores.get(demand.store)]
+    budget = min((most for most in shared if most is not None), default=None)
+    return Start(
+        server=demand.server,
+        kind=demand.kind,
+        reason=demand.reason,
+        budget=float("inf") if budget is None else float(budget),
+    )
+
+
