@@ -31,11 +31,9 @@ if TYPE_CHECKING:
     from daemon.services.backup import BackupTools
     from daemon.services.destination import Destination, Patience
     from daemon.services.fleet_import import FleetImport
+    from daemon.services.lookout import Lookout
     from daemon.services.planning import Planning
     from daemon.services.verification import VerificationTools
-
-#: For the sizes below one path, where nobody waits at a terminal.
-_ADDING_UP_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +103,13 @@ class Application:
             fates=configuration.store_fates,
             default_store=configuration.default_store,
         )
+
+    @property
+    def lookout(self) -> "Lookout":
+        """How everything stands, and what is going to happen."""
+        from daemon.services.lookout import Lookout  # noqa: PLC0415 - only where asked for
+
+        return Lookout(units=self.units, clock=self.clock, planning=self.planning)
 
     def close(self) -> None:
         """Give back the database's connections."""
@@ -307,19 +312,9 @@ def backup_tools(application: Application) -> "BackupTools":
 
 
 def _measure(spec: "PullSpec", clock: Clock) -> int | None:
-    """Bytes below the paths of a pull, where the server can say. Raises SshError."""
-    from backends.probe import probe_server  # noqa: PLC0415 - loads paramiko
+    from daemon.services.sizes import ask_size  # noqa: PLC0415 - loads paramiko
 
-    found = probe_server(
-        spec.target,
-        spec.paths,
-        sudo=spec.sudo,
-        now=clock.now,
-        size_seconds=_ADDING_UP_SECONDS,
-    )
-    if found.problem is not None:
-        raise found.problem
-    return found.size
+    return ask_size(spec, clock.now)
 
 
 def verification_tools(

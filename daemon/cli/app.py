@@ -32,6 +32,10 @@ PROGRAM: Final = "lapseguard"
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "init": ("daemon.cli.init", "Make settings, keys and the database of a new installation."),
     "status": ("daemon.cli.status", "Every server: when it stops, and how safe its data is."),
+    "plan": ("daemon.cli.plan", "The runs that are called for, the most urgent first."),
+    "simulate": ("daemon.cli.plan", "What would happen up to a date; changes nothing."),
+    "check": ("daemon.cli.check", "One line for Nagios and its kin."),
+    "safe-to-lapse": ("daemon.cli.check", "Whether a server may lapse: a gate for scripts."),
     "config": ("daemon.cli.config", "Check and show the settings."),
     "db": ("daemon.cli.database", "Create or upgrade the database."),
     "store": ("daemon.cli.stores", "The places that backups are written to."),

@@ -23,7 +23,8 @@ def status(
     """Every server: when it stops, and how safe its data is."""
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
-        found = application.overview.status(server=server)
+        view = application.lookout.view(() if server is None else (server,))
+    found = view.statuses(() if server is None else (server,))
     if as_json:
         output.document([status_json(each) for each in found])
         return
