@@ -4,18 +4,22 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
 from backends.objectstore.memory import MemoryStore
 from backends.repository.check import check_repository
+from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
+from backends.repository.snapshot import load_snapshot
+from backends.repository.tree import NodeType
 from backends.signing import SigningKey
-from backends.types import ObjectInfo
+from backends.types import BlobKind, ObjectInfo
 from daemon.clock import SystemClock
 from daemon.domain.manifest_document import SignedManifest, read_manifest
 from daemon.domain.run import Run
@@ -24,6 +28,7 @@ from daemon.secrets import Secret
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.deposit import Tuning
 from daemon.services.destination import Destination
+from daemon.services.estimate import Measure
 from daemon.services.lease import LEASE
 from daemon.services.overview import Overview
 from daemon.services.stopping import Stopping
@@ -94,6 +99,8 @@ class Desk:
     engine: Engine
     watcher: Watcher = field(default_factory=Watcher)
     key: SigningKey = field(default_factory=SigningKey.generate)
+    #: What the server says when it is asked how much it holds.
+    measure: Measure = field(default=lambda _: None)
     #: Raised by transactions that write, while it is set.
     database_fault: Exception | None = None
 
@@ -123,13 +130,29 @@ class Desk:
     def back_up(
         self,
         *,
-        depth: Depth = Depth.STORED,
         owner: str = "ops-1:1:0-aa",
-        stop: Stopping | None = None,
         lease: timedelta = LEASE,
+        depth: Depth = Depth.STORED,
+        stop: Stopping | None = None,
+        bandwidth: int | None = None,
+        precious_first: bool = True,
         **pull: object,
     ) -> Run:
-        tools = BackupTools(
+        """One backup; what is not named goes to the `FolderPull`."""
+        return back_up(
+            self.tools(owner=owner, lease=lease, **pull),
+            "web-1",
+            self.watcher,
+            depth=depth,
+            stop=stop,
+            bandwidth=bandwidth,
+            precious_first=precious_first,
+        )
+
+    def tools(
+        self, *, owner: str = "ops-1:1:0-aa", lease: timedelta = LEASE, **pull: object
+    ) -> BackupTools:
+        return BackupTools(
             units=self.units,
             clock=SystemClock(),
             random=os.urandom,
@@ -142,16 +165,15 @@ class Desk:
                 journal=journal,
                 **pull,  # type: ignore[arg-type]  # as given by the test
             ),
-            measure=lambda _: None,
+            measure=self.measure,
             signing_key=lambda: self.key,
             staging=self.folder / "staging",
             identity=self.folder / "key",
             owner=owner,
-            depth=depth,
+            depth=Depth.STORED,
             tuning=Tuning(compression_level=1, pack_size=MIB, workers=2, uploads=2),
             lease=lease,
         )
-        return back_up(tools, "web-1", self.watcher, stop=stop)
 
     def verify(self, depth: Depth) -> Verification:
         """Prove the newest run anew."""
@@ -169,6 +191,26 @@ class Desk:
         return Destination(
             store_name="main", store=self.store, read_password=lambda: Secret(PASSWORD)
         )
+
+    def change_server(self, **changes: Any) -> None:
+        """Another record of the server; it stays `web-1`."""
+        with self.units() as unit:
+            unit.servers.update(replace(unit.servers.get("web-1"), **changes))
+            unit.commit()
+
+    def saved(self, run: Run) -> dict[str, bytes]:
+        """The files of a run as they are in the repository."""
+        assert run.snapshot is not None
+        repository = self.repository
+        reader = BlobReader(repository, repository.load_index())
+        tree = load_snapshot(repository, run.snapshot).tree
+        return {
+            walked.path.decode(): b"".join(
+                reader.load(blob, BlobKind.DATA) for blob in walked.node.content or ()
+            )
+            for walked in reader.walk(tree)
+            if walked.node.type is NodeType.FILE
+        }
 
     def runs(self) -> tuple[Run, ...]:
         """Newest first."""

@@ -29,6 +29,8 @@ class FolderPull:
         spoilt: The file whose bytes arrive as others than were sent; each time, unless
             `spoilt_once`.
         checksums: False for an rsync too old to give any.
+        sent: Gets the names of the files that were sent, in order.
+        asked: Gets what was asked for, call by call.
     """
 
     source: Path
@@ -39,9 +41,11 @@ class FolderPull:
     spoilt_once: bool = False
     checksums: bool = True
     sent: list[str] = field(default_factory=list)
+    asked: list[PullSpec] = field(default_factory=list)
     rsync_version: str = "3.5.0"
 
     def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
+        self.asked.append(spec)
         for file in sorted(path for path in self.source.rglob("*") if path.is_file()):
             name = str(file.relative_to(self.source))
             if not any(f"/{name}/".startswith(f"{path}/") for path in spec.sources):
