@@ -21,7 +21,7 @@ _EFFORT: Final = 150_000
 _SHORTEST_STRETCH: Final = timedelta(minutes=15)
 _LONGEST_STRETCH: Final = timedelta(days=1)
 #: More would be read by nobody.
-_MOST_EVENTS: Final = 200_000
+_MOST_EVENTS: Final = 120_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

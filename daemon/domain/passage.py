@@ -1,7 +1,6 @@
 """A fleet on its way through time: runs start as planned, take what was estimated, and succeed."""
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,29 +12,11 @@ from daemon.domain.outlook import Attempt, Outlook, VerifiedCopy
 from daemon.domain.plan import PlannedRun, Reason
 from daemon.domain.prospect import Prospect
 from daemon.domain.run import RunKind, RunState
+from daemon.domain.survey import Survey
+from daemon.domain.timetable import turn
 from daemon.domain.verdict import Verdict
 
 _MOMENT: Final = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """A run that waits for its time, or for a slot.
-
-    Attributes:
-        key: When it is wanted; or, once it waits for a slot, when it must have ended.
-        run: What is planned.
-    """
-
-    key: datetime
-    run: PlannedRun
-
-    @property
-    def server(self) -> str:
-        return self.run.demand.server
-
-    def __lt__(self, other: "_Turn") -> bool:
-        return (self.key, self.server) < (other.key, other.server)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,9 +34,13 @@ class Passage:
     now: datetime
     outlooks: dict[str, Outlook] = field(init=False)
     events: list[Event] = field(default_factory=list)
-    #: Runs whose time has not come, and those whose time has come but no slot.
-    _waiting: list[_Turn] = field(default_factory=list)
-    _ready: list[_Turn] = field(default_factory=list)
+    #: What the last plan of the whole fleet rests on.
+    _grounds: Survey = field(default_factory=lambda: Survey(runs=(), counted={}, latest={}))
+    #: The next run of each server; whose time has not come, and whose has come, but no slot.
+    _next: dict[str, PlannedRun] = field(default_factory=dict)
+    _finals: dict[str, PlannedRun] = field(default_factory=dict)
+    _waiting: list[tuple[datetime, str]] = field(default_factory=list)
+    _ready: list[tuple[tuple[object, ...], str]] = field(default_factory=list)
     #: Ends of runs under way; and which of them still holds, by server.
     _ends: list[tuple[datetime, str]] = field(default_factory=list)
     _running: dict[str, datetime] = field(default_factory=dict)
@@ -84,19 +69,19 @@ class Passage:
     def plan(self) -> None:
         """Plan the whole fleet as it is now; what was planned before is forgotten."""
         living = [each for each in self.outlooks.values() if self._can_run(each)]
+        self._next, self._finals = {}, {}
         self._waiting, self._ready, self._wakes = [], [], []
-        planned = self.prospect.with_outlooks(living).plan(self.now).runs
-        self._enqueue(planned)
-        called = {run.demand.server for run in planned} | self._running.keys()
+        self._grounds = self.prospect.survey(living, self.now)
+        for run in self._grounds.runs:
+            self._enqueue(run)
         for outlook in living:
-            if outlook.server not in called:
+            if outlook.server not in self._next:
                 self._wake_later(outlook)
 
     def next_event(self) -> datetime | None:
         """When something happens next; None if nothing does."""
-        firsts = [heap[0][0] for heap in (self._ends, self._wakes, self._stops) if heap]
-        firsts += [self._waiting[0].key] if self._waiting else []
-        return min(firsts, default=None)
+        heaps = (self._ends, self._waiting, self._wakes, self._stops)
+        return min((heap[0][0] for heap in heaps if heap), default=None)
 
     def pass_until(self, until: datetime, most: int) -> None:
         """Go on to `until`, or until there are `most` events."""
@@ -125,11 +110,14 @@ class Passage:
         self._running[outlook.server] = end
         heapq.heappush(self._ends, (end, outlook.server))
 
-    def _enqueue(self, runs: Iterable[PlannedRun]) -> None:
-        """Let runs wait for their time. Nobody knows whether a stopped server can be rescued."""
-        for run in runs:
-            if run.demand.reason is not Reason.RESCUE and run.demand.server not in self._running:
-                heapq.heappush(self._waiting, _Turn(max(run.start_at, self.now), run))
+    def _enqueue(self, run: PlannedRun) -> None:
+        """Let a run wait for its time. Nobody knows whether a stopped server can be rescued."""
+        server = run.demand.server
+        if run.demand.reason is not Reason.RESCUE and server not in self._running:
+            self._next[server] = run
+            if run.demand.reason is Reason.FINAL:
+                self._finals[server] = run
+            heapq.heappush(self._waiting, (max(run.start_at, self.now), server))
 
     def _wake_later(self, outlook: Outlook) -> None:
         if outlook.life is None:
@@ -143,10 +131,11 @@ class Passage:
         outlook = self.outlooks[server]
         if not self._can_run(outlook):
             return
-        runs = self.prospect.with_outlooks([outlook]).plan(self.now).runs
-        self._enqueue(runs)
-        if not runs:
+        run = self.prospect.plan_one(outlook, self._grounds, self.now)
+        if run is None:
             self._wake_later(outlook)
+        else:
+            self._enqueue(run)
 
     def _end_runs(self) -> None:
         while self._ends and self._ends[0][0] <= self.now:
@@ -180,6 +169,7 @@ class Passage:
     def _stop_servers(self) -> None:
         while self._stops and self._stops[0][0] <= self.now:
             _, server = heapq.heappop(self._stops)
+            self._finals.pop(server, None)
             outlook = self.outlooks[server]
             if self._running.pop(server, None) is not None and outlook.attempt is not None:
                 cut = replace(outlook.attempt, state=RunState.PARTIAL, finished_at=self.now)
@@ -197,17 +187,41 @@ class Passage:
             self._reconsider(heapq.heappop(self._wakes)[1])
 
     def _start_runs(self) -> None:
-        while self._waiting and self._waiting[0].key <= self.now:
-            turn = heapq.heappop(self._waiting)
-            heapq.heappush(self._ready, _Turn(turn.run.demand.finish_by, turn.run))
+        while self._waiting and self._waiting[0][0] <= self.now:
+            _, server = heapq.heappop(self._waiting)
+            heapq.heappush(self._ready, (turn(self._next[server]), server))
         while self._ready and len(self._running) < self.prospect.limits.slots:
-            turn = heapq.heappop(self._ready)
-            outlook = self.outlooks[turn.server]
-            if turn.server not in self._running and self._can_run(outlook):
-                self._start(outlook, turn.run)
+            _, server = heapq.heappop(self._ready)
+            held_until = self._held_until(self._next[server])
+            if held_until is not None:
+                heapq.heappush(self._waiting, (held_until, server))
+            elif self._can_run(self.outlooks[server]):
+                self._start(self.outlooks[server], self._next[server])
+
+    def _held_until(self, run: PlannedRun) -> datetime | None:
+        """Until when a run leaves its slot to last runs that would start before it ends.
+
+        Only one that can wait does. The plan of the whole fleet sees to this by itself; here it
+        is seen to between two of them.
+        """
+        if run.demand.reason is Reason.FINAL:
+            return None
+        end = shift(self.now, run.demand.estimate.high)
+        coming = [each for each in self._finals.values() if self.now < each.start_by < end]
+        for final in coming:
+            at = final.start_by
+            ends = (shift(each.start_by, each.demand.estimate.high) for each in coming)
+            taken = sum(self._running[each] > at for each in self._running)
+            taken += sum(
+                each.start_by <= at < ended for each, ended in zip(coming, ends, strict=True)
+            )
+            if taken >= self.prospect.limits.slots and at < run.start_by:
+                return at
+        return None
 
     def _start(self, outlook: Outlook, run: PlannedRun) -> None:
         demand = run.demand
+        self._finals.pop(demand.server, None)
         end = shift(self.now, max(demand.estimate.high, _MOMENT))
         self._note(outlook.server, Happening.START, demand.explanation)
         if end > demand.finish_by:

@@ -1,6 +1,6 @@
 """The whole fleet as planning sees it, with the rules that it is planned by."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,6 +12,7 @@ from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.safe_start import SafeStart, safe_starts
 from daemon.domain.situation import Situation
 from daemon.domain.status import ServerStatus, judge
+from daemon.domain.survey import Survey, plan_one, survey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,15 @@ class Prospect:
     def plan(self, now: datetime) -> Plan:
         """What is called for at that moment."""
         return plan(self.outlooks, self.policies, self.limits, self.assumptions, now)
+
+    def survey(self, outlooks: Sequence[Outlook], now: datetime) -> Survey:
+        """The plan for some of the servers, by the same rules, with its grounds."""
+        return survey(outlooks, self.policies, self.limits, self.assumptions, now)
+
+    def plan_one(self, outlook: Outlook, grounds: Survey, now: datetime) -> PlannedRun | None:
+        """The next run of one server; see `daemon.domain.survey`."""
+        policy = self.policy(outlook)
+        return plan_one(outlook, policy, self.limits, self.assumptions, grounds=grounds, now=now)
 
     def latest_alone(self, outlook: Outlook, now: datetime) -> datetime | None:
         """When the last run of a server would have to start if nothing else had to run."""
