@@ -123,7 +123,7 @@ class Reverifier:
     def _prove(self, wanted: ProofWanted) -> Verification:
         record = Overview(units=self._units, clock=self._clock).run(wanted.copy.run)
         tools = self._make_tools(self._stop)
-        found = verify_run(tools, record, wanted.depth, _Watcher(self._stop))
+        found = verify_run(tools, record, wanted.depth, GivingWay(self._stop))
         say = _LOG.error if found.problems else _LOG.info
         say(
             f"verification.{found.outcome.value}",
@@ -134,7 +134,7 @@ class Reverifier:
         return found
 
 
-class _Watcher:
+class GivingWay:
     """Ends a proof at its next pack once something more urgent begins."""
 
     def __init__(self, stop: threading.Event) -> None:
