@@ -34,7 +34,12 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "status": ("daemon.cli.status", "Every server: when it stops, and how safe its data is."),
     "plan": ("daemon.cli.plan", "The runs that are called for, the most urgent first."),
     "simulate": ("daemon.cli.plan", "What would happen up to a date; changes nothing."),
-    "check": ("daemon.cli.check", "One line for Nagios and its kin."),
+    "check": ("daemon.cli.check", "One line for Nagios and its kin, with figures."),
+    "calendar": ("daemon.cli.calendar", "Write the dates of all contracts as an iCalendar file."),
+    "timeline": (
+        "daemon.cli.timeline",
+        "Draw each server's way from now to the end of its data.",
+    ),
     "safe-to-lapse": ("daemon.cli.check", "Whether a server may lapse: a gate for scripts."),
     "config": ("daemon.cli.config", "Check and show the settings."),
     "db": ("daemon.cli.database", "Create or upgrade the database."),

@@ -12,6 +12,8 @@ from daemon.domain.contract import Expiry
 from daemon.domain.event import Event, Happening
 from daemon.domain.forecast import Forecast, forecast
 from daemon.domain.plan import PlannedRun
+from daemon.domain.status import ServerStatus
+from daemon.domain.verdict import Verdict
 from daemon.errors import UsageError
 from daemon.services.lookout import View
 
@@ -68,7 +70,10 @@ def simulate(
     nothing_runs: NothingRunsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What would start, end, stop and be missed if all runs go as estimated. Changes nothing."""
+    """What would happen up to a date; changes nothing.
+
+    Runs take as long as estimated and succeed; servers are taken not to answer after their stop.
+    """
     output = Output.of(ctx, as_json=as_json)
     if (at is None) == (until is None):
         raise UsageError("Give either --at or --until.")
@@ -79,7 +84,7 @@ def simulate(
     if until is not None:
         _say_events(output, seen.events)
         return
-    _say_standing(output, view, seen)
+    _say_standing(output, view, seen, nothing_runs=nothing_runs)
 
 
 def read_date(text: str) -> datetime:
@@ -91,16 +96,29 @@ def read_date(text: str) -> datetime:
     return Expiry(text=text.removesuffix("Z"), timezone="UTC").instant()
 
 
-def _say_standing(output: Output, view: View, seen: Forecast) -> None:
+def _say_standing(output: Output, view: View, seen: Forecast, *, nothing_runs: bool) -> None:
     statuses = view.prospect.with_outlooks(seen.outlooks).statuses(seen.reaches)
     if output.as_json:
-        output.document([status_json(each) for each in statuses])
+        output.document([_standing_json(each) for each in statuses])
         return
-    output.say(f"At {instant(seen.reaches)}, if everything goes as planned:")
+    supposed = "if no run starts" if nothing_runs else "if everything goes as planned"
+    output.say(f"At {instant(seen.reaches)}, {supposed}:")
     output.table(STATUS_COLUMNS, [status_row(each) for each in statuses], empty="No server.")
     for status in statuses:
         for line in reason_lines(status):
             output.say(line)
+
+
+def _standing_json(status: ServerStatus) -> dict[str, Json]:
+    """What is the matter with a server at an instant: the fields of an event, and its status."""
+    planned, now = status.situation.planned, status.situation.now
+    if status.verdict >= Verdict.LATE:
+        event, reason = Happening.MISS.value, status.reasons[0]
+    elif planned is not None and planned.start_at <= now:
+        event, reason = Happening.START.value, planned.demand.explanation
+    else:
+        event, reason = "standing", status.reasons[0] if status.reasons else "Nothing is amiss."
+    return {"at": instant(now), "event": event, "reason": reason, **status_json(status)}
 
 
 def _say_events(output: Output, events: tuple[Event, ...]) -> None:

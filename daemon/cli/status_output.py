@@ -31,15 +31,17 @@ def status_row(status: ServerStatus) -> tuple[str, ...]:
 
 def reason_lines(status: ServerStatus) -> tuple[str, ...]:
     """The reasons, each with the server's name in front, in lines that fit a screen."""
-    return tuple(
-        textwrap.fill(
-            f"{status.server}: {reason}",
-            width=WIDTH,
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for reason in status.reasons
+    return tuple(wrapped(f"{status.server}: {reason}") for reason in status.reasons)
+
+
+def wrapped(sentence: str) -> str:
+    """A sentence in lines that fit a screen; no word is broken, since some are to be copied."""
+    return textwrap.fill(
+        sentence,
+        width=WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

@@ -11,6 +11,8 @@ from daemon.domain.phase import Timeline
 from daemon.domain.status import ServerStatus
 
 _NARROWEST: Final = 20
+#: Keeps a sign and its date on one line.
+_KEPT: Final = "\N{NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +37,8 @@ class Signs:
     stop: str
     release: str
 
-    def legend(self) -> str:
-        """What the signs mean, in one line."""
+    def legend(self, width: int) -> list[str]:
+        """What the signs mean, in lines of at most so many columns."""
         meanings = (
             (self.run, "run"),
             (self.latest, "latest safe start"),
@@ -46,7 +48,8 @@ class Signs:
             (self.reachable * 2, "ssh answers"),
             (self.closed * 2, "it does not"),
         )
-        return "   ".join(f"{sign} {meaning}" for sign, meaning in meanings)
+        words = (f"{sign} {meaning}".replace(" ", _KEPT) for sign, meaning in meanings)
+        return _wrap("   ".join(words), width)
 
 
 UNICODE: Final = Signs(
@@ -129,10 +132,9 @@ def _marks(
 
 def _dates(status: ServerStatus, timeline: Timeline, signs: Signs) -> str:
     marks = sorted(_marks(status, timeline, signs))
-    # Non-breaking spaces keep a sign and its date on one line.
-    return "   ".join(f"{sign}\N{NO-BREAK SPACE}{instant(at)}" for at, sign in marks)
+    return "   ".join(f"{sign}{_KEPT}{instant(at)}" for at, sign in marks)
 
 
 def _wrap(text: str, width: int) -> list[str]:
     lines = textwrap.wrap(text, width, break_on_hyphens=False)
-    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
+    return [line.replace(_KEPT, " ") for line in lines]
