@@ -118,7 +118,8 @@ def _stretch(samples: Sequence[Sample], gap: timedelta) -> float:
     """How many times the usual gap this one is; at least one."""
     gaps = [sample.gap_seconds for sample in samples if sample.gap_seconds is not None]
     usual = median(gaps) if gaps else 0.0
-    return max(1.0, gap.total_seconds() / usual) if usual > 0 else 1.0
+    # Runs that began within a second of each other say nothing of shorter gaps.
+    return max(1.0, gap.total_seconds() / max(1.0, usual)) if usual > 0 else 1.0
 
 
 def _is_whole(sample: Sample) -> bool:

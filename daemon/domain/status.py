@@ -1,14 +1,12 @@
 """How each server stands: when it stops, what has been saved of it, and whether that is enough."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from daemon.domain.contract import Contract
 from daemon.domain.risk import find_risks
 from daemon.domain.situation import Situation
 from daemon.domain.verdict import Verdict
-from daemon.errors import UnknownTimeZone
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -50,16 +48,3 @@ def judge(situation: Situation) -> ServerStatus:
         verdict=max((risk.verdict for risk in risks), default=Verdict.SAFE),
         reasons=tuple(dict.fromkeys(risk.sentence for risk in risks)),
     )
-
-
-def ending_of(contract: Contract) -> tuple[datetime, str | None]:
-    """The instant a contract ends, and what is doubtful about it.
-
-    Where this machine does not know the zone, the earliest instant on earth: one contract that
-    cannot be understood must hide neither itself nor the others.
-    """
-    try:
-        return contract.expiry.instant(), None
-    except UnknownTimeZone as error:
-        earliest = replace(contract.expiry, timezone=None).instant()
-        return earliest, f"{error} The earliest instant on earth is assumed."

@@ -1,21 +1,13 @@
 """Looking back and looking now: the history of runs, one run in full, and every server's status."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daemon.clock import Clock
-from daemon.domain.contract import Contract, ContractState
 from daemon.domain.history import HistoryRow
 from daemon.domain.identifier import is_run_id
-from daemon.domain.life import life_of
 from daemon.domain.manifest_document import SignedManifest, read_manifest
-from daemon.domain.outlook import Outlook, VerifiedCopy
-from daemon.domain.policy import DEFAULT_POLICY
 from daemon.domain.run import RunState
-from daemon.domain.server import Server
-from daemon.domain.situation import Situation
-from daemon.domain.status import ServerStatus, judge
-from daemon.domain.verification import Outcome, Verification
+from daemon.domain.verification import Verification
 from daemon.errors import NotFound
 from daemon.services.units import Units
 
@@ -107,49 +99,3 @@ class Overview:
                     f"The server {name} has no backup yet.", hint=f"lapseguard backup-now {name}"
                 )
         return self.run(newest.run)
-
-    def status(self, *, server: str | None = None) -> tuple[ServerStatus, ...]:
-        """Every server's standing, or one's; the next to stop first.
-
-        Raises:
-            NotFound: there is no such server.
-        """
-        now = self._clock.now()
-        with self._units(read_only=True) as unit:
-            servers = unit.servers.list() if server is None else (unit.servers.get(server),)
-            contracts = unit.contracts.list(state=ContractState.ACTIVE)
-            found = [
-                judge(
-                    Situation(
-                        outlook=_outlook(each, contracts, unit.history.rows(server=each.name)),
-                        policy=DEFAULT_POLICY,
-                        now=now,
-                    )
-                )
-                for each in servers
-            ]
-        return tuple(sorted(found, key=lambda each: each.urgency))
-
-
-def _outlook(
-    server: Server, contracts: Iterable[Contract], history: Iterable[HistoryRow]
-) -> Outlook:
-    lives = [life_of(each, None) for each in contracts if server.name in each.servers]
-    proven = [
-        VerifiedCopy(
-            run=row.run.run,
-            at=row.run.started_at,
-            depth=row.verification.depth,
-            store=row.run.store,
-        )
-        for row in history
-        if row.run.state is RunState.VERIFIED
-        and row.verification is not None
-        and row.verification.outcome is Outcome.PASSED
-    ]
-    return Outlook(
-        server=server.name,
-        store=server.store or "",
-        life=min(lives, key=lambda life: life.timeline.stop_at, default=None),
-        copy=max(proven, key=lambda copy: copy.at, default=None),
-    )

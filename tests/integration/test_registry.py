@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from daemon.domain.contract import Expiry
+from daemon.domain.plan import Assumptions, Limits
 from daemon.errors import AlreadyExists, InUse, InvalidValue, NotFound
-from daemon.services.overview import Overview
 from daemon.services.contract_facts import NewContract
+from daemon.services.lookout import Lookout
+from daemon.services.overview import Overview
+from daemon.services.planning import Planning
 from daemon.services.registry import Registry
 from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import FakeClock, a_server
@@ -91,11 +94,21 @@ def test_history_tells_a_server_without_runs_from_one_nobody_knows(
         overview.history(server="web-2")
 
 
-def test_status_has_every_server(registry: Registry, overview: Overview) -> None:
+def test_status_has_every_server(registry: Registry, open_unit: Callable[..., UnitOfWork]) -> None:
     registry.add_server(a_server())
     registry.add_server(a_server(name="web-2"))
     registry.add_contract(new_contract())
-    assert [status.server for status in overview.status()] == ["web-1", "web-2"]
-    assert [status.server for status in overview.status(server="web-2")] == ["web-2"]
+    planning = Planning(
+        units=open_unit,
+        clock=FakeClock(),
+        policies=(),
+        limits=Limits(),
+        assumptions=Assumptions(),
+        default_store="main",
+    )
+    lookout = Lookout(units=open_unit, clock=FakeClock(), planning=planning)
+    assert [status.server for status in lookout.view().statuses()] == ["web-1", "web-2"]
+    (only,) = lookout.view(("web-2",)).statuses(("web-2",))
+    assert only.server == "web-2"
     with pytest.raises(NotFound):
-        overview.status(server="web-3")
+        lookout.view(("web-3",))

@@ -66,7 +66,7 @@ class SimulatedDaemon:
 
     def is_gone(self, owner: str) -> bool:
         """Whether another owner provably exists no more: a process of this host that is not us."""
-        return owner.split(":")[0] == self.host.name and owner != self.owner
+        return owner.split(":", maxsplit=1)[0] == self.host.name and owner != self.owner
 
     def wake(self, at: datetime) -> None:
         """Sweep at a true instant, or before."""

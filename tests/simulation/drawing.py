@@ -8,7 +8,7 @@ from itertools import count
 
 from daemon.domain.contract import Contract
 from daemon.domain.phase import UNKNOWN_COURSE, Course, Phase
-from daemon.domain.plan import Assumptions, Limits
+from daemon.domain.plan import Assumptions
 from daemon.domain.policy import Policy, Rung
 from daemon.domain.preset import Preset
 from tests.simulation.chance import between, happens, one_of, stream
@@ -19,7 +19,7 @@ from tests.simulation.weather import draw_hosts, draw_limits, draw_steps, draw_s
 GIB = 1024.0**3
 MIB = 1024.0**2
 #: Kinds of worlds, by how many of a hundred are so.
-KINDS = ((25.0, "calm"), (20.0, "crowded"), (25.0, "stormy"), (15.0, "clocks"), (15.0, "shared"))
+KINDS = ((25.0, "calm"), (15.0, "crowded"), (25.0, "stormy"), (15.0, "clocks"), (20.0, "shared"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The product's own way of deciding, as its daemon decides: outlooks, plan, choice."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Limits, Plan, PlannedRun
 from daemon.domain.planner import plan_present
+from daemon.services.allotment import assign
 from daemon.services.sweep import choose, left_to_others
 from tests.simulation.daemons import SimulatedDaemon
 from tests.simulation.world import Decision, Start, World
@@ -14,6 +16,8 @@ from tests.simulation.world import Decision, Start, World
 #: However sure a plan is that nothing changes, the daemon looks again; a world is spared most of
 #: that, since nothing happens in it unseen.
 LONGEST = timedelta(days=30)
+#: While every slot is taken a plan changes nothing, except that it may name a run to pause.
+FULL = timedelta(minutes=5)
 #: A daemon does not sweep more often than this without a change.
 SHORTEST = timedelta(seconds=1)
 
@@ -65,9 +69,10 @@ class Planning:
         chosen = self._choose(sweep, daemon)
         if self._observer is not None:
             self._observer.planned(daemon, sweep, chosen)
-        pause = min(max(sweep.plan.wake_at - sweep.plan.at, SHORTEST), LONGEST)
+        shortest = SHORTEST if len(chosen) < sweep.free else FULL
+        pause = min(max(sweep.plan.wake_at - sweep.plan.at, shortest), LONGEST)
         return Decision(
-            starts=tuple(_start(world, planned) for planned in chosen),
+            starts=tuple(_assigned(sweep, daemon, chosen)),
             pauses=sweep.plan.pauses,
             wake_at=world.now + pause,
         )
@@ -107,15 +112,14 @@ def _without_owner(outlook: Outlook, daemon: SimulatedDaemon, sweep: Sweep) -> O
     return outlook
 
 
-def _start(world: World, planned: PlannedRun) -> Start:
-    demand, limits = planned.demand, world.scenario.limits
-    shared = [limits.bandwidth, limits.stores.get(demand.store)]
-    budget = min((most for most in shared if most is not None), default=None)
-    return Start(
-        server=demand.server,
-        kind=demand.kind,
-        reason=demand.reason,
-        budget=float("inf") if budget is None else float(budget),
-    )
-
-
+def _assigned(
+    sweep: Sweep, daemon: SimulatedDaemon, chosen: tuple[PlannedRun, ...]
+) -> Iterator[Start]:
+    """Each with its share of the bandwidth, as the sweeper gives it."""
+    limits = sweep.world.scenario.limits
+    flights = sweep.world.flights_of(daemon.host.name)
+    busy = [flight.assignment for flight in flights if flight.assignment is not None]
+    for planned in chosen:
+        assignment = assign(planned, limits, busy, limits.slots - len(busy))
+        busy.append(assignment)
+        yield Start(server=assignment.server, kind=planned.demand.kind, assignment=assignment)

@@ -1,4 +1,4 @@
-"""Two usual ways of saving a fleet, on the same servers, lines, slots and under the same weather."""
+"""Two usual ways of saving a fleet, on the same servers, lines and slots, in the same weather."""
 
 from datetime import datetime, time, timedelta
 
@@ -15,7 +15,7 @@ NIGHT = time(2)
 
 
 def _start(server: str) -> Start:
-    return Start(server=server, kind=RunKind.MANUAL, reason=None, budget=float("inf"))
+    return Start(server=server, kind=RunKind.MANUAL)
 
 
 def _is_under_way(outlook: Outlook, now: datetime) -> bool:

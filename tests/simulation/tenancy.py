@@ -96,7 +96,7 @@ def draw_tenancy(
             break
         fate = one_of(chance, first_ends if expiry is contract.expiry else ENDS)
         _acknowledge(chance, drawn, contract.name, max(since, begin), expires)
-        if fate == "lapses" or fate == "migrated":
+        if fate in {"lapses", "migrated"}:
             _lapse(chance, drawn, contract.name, course, since, expires, fate)
         else:
             following = draw_expiry(chance, expires + term)
@@ -108,7 +108,7 @@ def draw_tenancy(
     return drawn
 
 
-def _renew(
+def _renew(  # noqa: PLR0917 - all of one scenario
     chance: random.Random,
     drawn: Tenancy,
     name: str,
@@ -133,7 +133,7 @@ def _renew(
     return at if course.release > timedelta() else min(at, expires)
 
 
-def _lapse(
+def _lapse(  # noqa: PLR0917 - all of one scenario
     chance: random.Random,
     drawn: Tenancy,
     name: str,

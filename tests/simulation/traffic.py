@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.domain.plan import Limits, Reason
+from daemon.domain.plan import Limits
 from daemon.domain.run import Run
+from daemon.services.allotment import Assignment
 from tests.simulation.scenario import Machine, Scenario, Stretch, within
 
 #: What a slow store still takes, of what it usually does.
@@ -36,8 +37,7 @@ class Flight:
         machine: The server.
         host: Name of the host that carries it.
         started: When it truly began.
-        reason: Why.
-        budget: Bytes a second that it keeps to.
+        assignment: What its daemon was told of it; None for a rival's.
         need: Bytes to move, all told.
         overhead: Seconds of preparation left.
         left: Bytes left.
@@ -53,8 +53,7 @@ class Flight:
     machine: Machine
     host: str
     started: datetime
-    reason: Reason | None
-    budget: float
+    assignment: Assignment | None
     need: float
     overhead: float
     left: float
@@ -124,7 +123,9 @@ class Traffic:
 
     def _own(self, flight: Flight, now: datetime) -> float:
         slow = SLOW if within(self._stores[flight.machine.store][1], now) else 1.0
-        return min(flight.machine.line / flight.slowness, flight.budget) * slow
+        rate = flight.machine.line / flight.slowness
+        told = flight.assignment and flight.assignment.bandwidth
+        return (rate if told is None else min(rate, told)) * slow
 
     def _squeeze(self, flights: list[Flight], most: int | None) -> None:
         total = sum(flight.rate for flight in flights)

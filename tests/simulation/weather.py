@@ -4,7 +4,7 @@ import random
 from datetime import datetime, time, timedelta
 
 from daemon.domain.plan import Limits, QuietHours
-from tests.simulation.chance import between, happens, one_of
+from tests.simulation.chance import happens, one_of
 from tests.simulation.scenario import Host, Step, Store, Stretch
 
 DAY = timedelta(days=1)
@@ -32,7 +32,7 @@ def draw_hosts(
     chance: random.Random, begin: datetime, end: datetime, kind: str, steps: tuple[Step, ...]
 ) -> tuple[Host, ...]:
     """One host, or two that share the fleet."""
-    if kind == "calm" or kind == "crowded":
+    if kind in {"calm", "crowded"}:
         return (Host(name="ops-1"),)
     if kind == "clocks":
         # A restart while the clock is wrong leaves nothing to go by; restarts come between.

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from daemon.domain.identifier import new_run_id
-from daemon.domain.plan import Reason
 from daemon.domain.preset import Preset
 from daemon.domain.run import Captured, Failure, Run, RunKind, RunState, advance
 from daemon.errors import ClaimLost, RunActive
+from daemon.services.allotment import Assignment
 from tests.simulation.agenda import Agenda
 from tests.simulation.chance import between, stream
 from tests.simulation.clocks import offset
@@ -33,8 +33,7 @@ class Start:
 
     server: str
     kind: RunKind
-    reason: Reason | None
-    budget: float
+    assignment: Assignment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,8 +201,7 @@ class World:
             machine=machine,
             host=daemon.host.name,
             started=self.now,
-            reason=start.reason,
-            budget=start.budget,
+            assignment=start.assignment,
             need=need,
             overhead=machine.overhead,
             left=need,

@@ -140,9 +140,7 @@ def test_a_file_that_makes_no_sense_is_refused(text: str, said: str) -> None:
 
 
 def test_what_looks_like_a_key_inside_a_long_text_does_not_mislead() -> None:
-    text = (
-        f'{SERVER}{CONTRACT}subject = """\n[servers.x]\nport = 1\n"""\n[servers.x]\nport = ""'
-    )
+    text = f'{SERVER}{CONTRACT}subject = """\n[servers.x]\nport = 1\n"""\n[servers.x]\nport = ""'
 
     assert any(problem.startswith("18: [servers.x] `port`") for problem in problems(text))
 
