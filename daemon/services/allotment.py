@@ -12,6 +12,9 @@ from daemon.domain.plan import Limits, PlannedRun
 
 #: Slower than this nothing ever ends (bytes a second).
 _LEAST: Final = 16 * 1024
+#: Of an equal share for each slot, what a run gets even where others have taken everything: a
+#: little over the budget is better than a run that is still under way when its server stops.
+_FLOOR: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,8 @@ def assign(
     store = planned.demand.store
     neighbours = tuple(each for each in others if each.planned.demand.store == store)
     shares = (
-        _share(planned, limits.bandwidth, others, free_slots),
-        _share(planned, limits.stores.get(store), neighbours, free_slots),
+        _share(planned, limits.bandwidth, others, free_slots, limits.slots),
+        _share(planned, limits.stores.get(store), neighbours, free_slots, limits.slots),
     )
     return Assignment(
         planned=planned, bandwidth=min((each for each in shares if each), default=None)
@@ -56,10 +59,14 @@ def assign(
 
 
 def _share(
-    planned: PlannedRun, budget: int | None, others: tuple[Assignment, ...], free_slots: int
+    planned: PlannedRun,
+    budget: int | None,
+    others: tuple[Assignment, ...],
+    free_slots: int,
+    slots: int,
 ) -> int | None:
     if budget is None:
         return None
     left = budget - sum(each.bandwidth or 0 for each in others)
     wanted = max(planned.demand.estimate.rate, left // max(1, free_slots))
-    return max(_LEAST, min(wanted, left))
+    return max(_LEAST, budget // max(1, slots) // _FLOOR, min(wanted, left))

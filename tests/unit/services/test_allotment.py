@@ -47,5 +47,8 @@ def test_a_store_has_a_limit_of_its_own_that_only_its_runs_share() -> None:
 
 
 def test_a_run_that_was_started_can_end_however_little_is_left() -> None:
-    limits = Limits(bandwidth=MIB)
-    assert assign(reserving(1), limits, [other(MIB)], 1).bandwidth == 16 * 1024
+    """It gets half of what would be a slot's equal share, and never less than 16 KiB/s."""
+    limits = Limits(bandwidth=8 * MIB, slots=4)
+    assert assign(reserving(1), limits, [other(8 * MIB)], 1).bandwidth == MIB
+    tight = Limits(bandwidth=20 * 1024, slots=4)
+    assert assign(reserving(1), tight, [other(20 * 1024)], 1).bandwidth == 16 * 1024
