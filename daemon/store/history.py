@@ -1,7 +1,7 @@
 """The history: runs together with the evidence that stands for them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from daemon.domain.history import HistoryRow, history_row
 from daemon.domain.run import Run
@@ -22,13 +22,6 @@ class History:
     ) -> tuple[HistoryRow, ...]:
         """Runs of one server or of all, newest first, each with its evidence."""
         return self._with_evidence(self._runs.list(server=server, limit=limit))
-
-    def by_server(self, servers: Sequence[str]) -> Mapping[str, tuple[HistoryRow, ...]]:
-        """The same for several servers at once, each in the answer."""
-        histories: dict[str, list[HistoryRow]] = {server: [] for server in servers}
-        for row in self._with_evidence(self._runs.of_servers(servers)):
-            histories[row.run.server].append(row)
-        return {server: tuple(rows) for server, rows in histories.items()}
 
     def row(self, run: str) -> HistoryRow:
         """One run with its evidence. Raises NotFound."""

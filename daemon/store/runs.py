@@ -133,11 +133,6 @@ class Runs:
         """Runs of one server or of all, newest first."""
         return self._find(*([] if server is None else [RUNS.c.server == server]), limit=limit)
 
-    def of_servers(self, servers: Sequence[str]) -> tuple[Run, ...]:
-        """Runs of these servers, for each newest first."""
-        pieces = (self._find(RUNS.c.server.in_(piece)) for piece in in_pieces(servers))
-        return tuple(run for piece in pieces for run in piece)
-
     def newest(self, server: str, *states: RunState) -> Run | None:
         """The newest run of a server that is in one of these states, if any."""
         wanted = RUNS.c.state.in_([state.value for state in states])

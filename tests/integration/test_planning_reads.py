@@ -8,7 +8,7 @@ from daemon.domain.planned import PlannedContract, PlannedServer
 from daemon.domain.run import Failure, RunState, advance
 from daemon.domain.verification import Depth
 from tests.factories import NOW, a_contract, a_server
-from tests.histories import chained_manifest, claim, finish
+from tests.histories import claim
 
 COURSE = Course(phases=(Phase(name="released", start=timedelta(days=7), data=False),))
 
@@ -116,19 +116,3 @@ def test_a_reader_sees_everything_as_of_one_instant(open_unit):
             {},
             {},
         )
-
-
-def test_the_histories_of_many_servers_are_read_together(open_unit):
-    names = ["20261123T060101Z-00000a", "20261123T060101Z-00000b"]
-    with open_unit() as unit:
-        for name in names:
-            finish(unit, claim(unit, name), chained_manifest(unit, name))
-        claim(unit, "20261123T060101Z-00000c", server="web-2")
-        histories = unit.history.by_server(["web-1", "web-2", "web-3"])
-        assert {name: len(rows) for name, rows in histories.items()} == {
-            "web-1": 2,
-            "web-2": 1,
-            "web-3": 0,
-        }
-        assert histories["web-1"] == unit.history.rows(server="web-1")
-        assert histories["web-2"][0].verification is None
