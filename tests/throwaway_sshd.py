@@ -14,7 +14,7 @@ from typing import Self
 from backends.types import SshTarget
 
 _CONFIG = """\
-ListenAddress 127.0.0.1
+ListenAddress {host}
 Port {port}
 HostKey "{folder}/host_key"
 AuthorizedKeysFile "{folder}/authorized_keys"
@@ -51,9 +51,9 @@ class Sshd:
         key_options: More options of the authorized_keys line, e.g. `restrict`.
         extra: More lines for sshd_config.
         host_key_type: As for `ssh-keygen -t`.
+        host: The address that it answers at.
+        within: Words before its own command line, such as `ip netns exec NAME`.
     """
-
-    host = "127.0.0.1"
 
     def __init__(
         self,
@@ -63,8 +63,11 @@ class Sshd:
         key_options: str = "",
         extra: str = "",
         host_key_type: str = "ed25519",
+        host: str = "127.0.0.1",
+        within: tuple[str, ...] = (),
     ) -> None:
         self.folder = folder
+        self.host = host
         self.identity = folder / "user_key"
         self.log = folder / "sshd.log"
         self.user = pwd.getpwuid(os.getuid()).pw_name
@@ -73,6 +76,7 @@ class Sshd:
         self._key_options = key_options
         self._extra = extra
         self._host_key_type = host_key_type
+        self._within = within
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -81,6 +85,11 @@ class Sshd:
 
     def __exit__(self, *exc_info: object) -> None:
         self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the listener while it runs; the connections are its children."""
+        return None if self._process is None else self._process.pid
 
     @property
     def host_key(self) -> str:
@@ -163,10 +172,11 @@ class Sshd:
         if sshd is None:
             raise RuntimeError("sshd is missing: apt-get install openssh-server")
         config = self.folder / "sshd_config"
-        config.write_text(_CONFIG.format(port=self.port, folder=self.folder, extra=self._extra))
+        values = {"host": self.host, "port": self.port, "folder": self.folder}
+        config.write_text(_CONFIG.format(**values, extra=self._extra))
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sshd, "-D", "-e", "-f", str(config)],
+                [*self._within, sshd, "-D", "-e", "-f", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

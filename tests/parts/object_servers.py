@@ -64,10 +64,20 @@ class S3Server:
     program = ""
     region = "us-east-1"
 
-    def __init__(self, root: Path) -> None:
-        """Keep everything below `root`, which is made; nothing runs before `start`."""
+    def __init__(
+        self, root: Path, *, host: str = "127.0.0.1", within: tuple[str, ...] = ()
+    ) -> None:
+        """Keep everything below `root`, which is made; nothing runs before `start`.
+
+        Args:
+            root: A folder of its own.
+            host: The address that it answers at.
+            within: Words before its own command line, such as `ip netns exec NAME`.
+        """
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
+        self.host = host
+        self._within = within
         self.log = root / "server.log"
         self.access_key = "AKLAPSEGUARDTESTS"
         self.secret_key = f"secret-{uuid.uuid4().hex}"
@@ -75,6 +85,11 @@ class S3Server:
         self._ports: list[int] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: _Guardian | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the server while it runs."""
+        return None if self._process is None else self._process.pid
 
     def start(self) -> Self:
         """Run the server and return once it takes requests.
@@ -150,10 +165,10 @@ class S3Server:
         if program is None:
             message = f"{self.program} is not installed"
             raise RuntimeError(message)
-        self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
+        self.endpoint = f"http://{self.host}:{self._ports[0]}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [program, *self.arguments()],
+                [*self._within, program, *self.arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -216,6 +231,8 @@ class SeaweedServer(S3Server):
             f"-dir={self.root / 'data'}",
             f"-s3.config={self.root / 'identities.json'}",
             *ports,
+            f"-ip={self.host}",
+            f"-ip.bind={self.host}",
             *_SEAWEED,
         ]
 
@@ -256,7 +273,7 @@ class RcloneServer(S3Server):
 
     def arguments(self) -> list[str]:
         """Serve the folder `data`; each folder in it is a bucket."""
-        address = f"127.0.0.1:{self._ports[0]}"
+        address = f"{self.host}:{self._ports[0]}"
         keys = f"{self.access_key},{self.secret_key}"
         folder = str(self.root / "data")
         return ["serve", "s3", "--config=", f"--addr={address}", f"--auth-key={keys}", folder]
@@ -272,8 +289,6 @@ def _identity(name: str, key: str, secret: str, actions: list[str]) -> dict[str,
 
 
 _SEAWEED = (
-    "-ip=127.0.0.1",
-    "-ip.bind=127.0.0.1",
     "-webdav=false",
     "-admin.ui=false",
     "-s3.port.iceberg=0",
