@@ -204,8 +204,9 @@ class Service:
     def _look(self) -> tuple[Glance, Present]:
         with self._application.units(read_only=True) as unit:
             head, newest, lapsed = unit.audit.head(), unit.audit.newest_at(), unit.runs.lapsed()
-        monotonic = self._clock.monotonic()
-        self._bearing = take_bearing(self._bearing, self._clock.now(), monotonic, newest)
+            database = unit.now()
+        monotonic, wall = self._clock.monotonic(), self._clock.now()
+        self._bearing = take_bearing(self._bearing, wall, monotonic, newest, database)
         seen = Glance(head=head.sequence, lapsed=lapsed, monotonic=monotonic)
         return seen, self._bearing.present
 

@@ -16,13 +16,12 @@ from daemon.domain.nearing import near_ones
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Assumptions, Limits, Plan
 from daemon.domain.policy import Policy
-from daemon.domain.present import Present
+from daemon.domain.present import SAME, Present
+from daemon.domain.sighting import Sightings, date_anew
 from daemon.domain.timetable import draw_up, turn
 
 #: Where something is to start at once, the plan is looked at again after the lead, or after this.
 _SHORTEST_LOOK: Final = timedelta(seconds=1)
-#: Clocks this close say the same; every run starts a lead before it has to anyway.
-_SAME: Final = timedelta(seconds=1)
 
 
 def plan(
@@ -59,18 +58,25 @@ def plan_present(
     limits: Limits,
     assumptions: Assumptions,
     present: Present,
+    *,
+    sightings: Sightings | None = None,
 ) -> Plan:
     """The plan where the clocks may differ: a run starts as soon as one of them says so.
 
     A clock that was put forward starts runs earlier; one that was put back starts none later. The
     plan is told in the wall clock's time: what starts in an hour by the other clock starts in an
-    hour. Deadlines stay as they are.
+    hour. Deadlines stay as they are; what happened since the clocks differ is as old by each of
+    them, or the same server would be saved over and over.
     """
-    wall = plan(outlooks, policies, limits, assumptions, present.wall)
-    if abs(present.carried - present.wall) <= _SAME:
+
+    def plan_at(now: datetime) -> Plan:
+        dated = date_anew(outlooks, sightings, present, now)
+        return plan(dated, policies, limits, assumptions, now)
+
+    wall = plan_at(present.wall)
+    if abs(present.carried - present.wall) <= SAME:
         return wall
-    carried = plan(outlooks, policies, limits, assumptions, present.carried)
-    return merge(wall, _told_at(carried, present.wall))
+    return merge(wall, _told_at(plan_at(present.carried), present.wall))
 
 
 def merge(first: Plan, second: Plan) -> Plan:

@@ -1,11 +1,14 @@
 """What time it is, where no single clock is believed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.domain.instant import shift
 
+#: Clocks this close say the same; every run starts a lead before it has to anyway.
+SAME: Final = timedelta(seconds=1)
 #: Clocks that differ by more disagree;
 _DISAGREE: Final = timedelta(hours=1)
 #: for so long, until the wall clock is believed.
@@ -14,16 +17,27 @@ _PATIENCE: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """The present by both clocks that count.
+    """The present by the two clocks that count, and by the one that dates what is on record.
 
     Attributes:
         wall: What the clock says.
         carried: The instant at start, carried on by the monotonic clock, and never before the
             newest recorded event.
+        database: What the database's clock says; it is our own one unless several hosts share it.
     """
 
     wall: datetime
     carried: datetime
+    database: datetime
+
+    def __iter__(self) -> Iterator[datetime]:
+        """All three."""
+        return iter((self.wall, self.carried, self.database))
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all clocks say the same."""
+        return max(self) - min(self) <= SAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +58,11 @@ class Bearing:
 
 
 def take_bearing(
-    last: Bearing | None, wall: datetime, monotonic: float, newest: datetime | None
+    last: Bearing | None,
+    wall: datetime,
+    monotonic: float,
+    newest: datetime | None,
+    database: datetime,
 ) -> Bearing:
     """The present, given what it was at the last look.
 
@@ -53,6 +71,7 @@ def take_bearing(
         wall: What the clock says.
         monotonic: The monotonic clock, in seconds.
         newest: When the newest event was recorded; None if there is none.
+        database: What the database's clock says.
     """
     if last is None:
         carried, disowned = wall, None
@@ -67,7 +86,7 @@ def take_bearing(
     if since is not None and monotonic - since > _PATIENCE.total_seconds():
         carried, since, disowned = wall, None, newest
     return Bearing(
-        present=Present(wall=wall, carried=carried),
+        present=Present(wall=wall, carried=carried, database=database),
         monotonic=monotonic,
         apart_since=since,
         disowned=disowned,

@@ -11,6 +11,7 @@ from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
 from daemon.domain.policy import Policy
 from daemon.domain.present import Present
+from daemon.domain.sighting import Sightings, sight
 from daemon.services.allotment import assign
 from daemon.services.ownership import is_gone
 from daemon.services.planning import Planning
@@ -51,6 +52,8 @@ class Planner(Protocol):
         limits: Limits,
         assumptions: Assumptions,
         present: Present,
+        *,
+        sightings: Sightings | None,
     ) -> Plan:
         """What is called for."""
 
@@ -76,6 +79,7 @@ class Sweeper:
         self._owner = owner
         self._host = host
         self._left_since: dict[str, datetime] = {}
+        self._sightings: Sightings | None = None
 
     def sweep(self, planning: Planning, present: Present, lapsed: Iterable[str] = ()) -> Swept:
         """Do what is to be done now.
@@ -93,6 +97,7 @@ class Sweeper:
             alive = unit.hosts.alive()
         gone = frozenset(lapsed)
         outlooks = tuple(self._without_owner(outlook, gone, present) for outlook in seen)
+        self._sightings = sight(self._sightings, outlooks, present)
         fleet = sum(each.slots for each in alive if each.owner != self._owner)
         limits = replace(planning.limits, slots=planning.limits.slots + fleet)
         plan = self._plan(outlooks, planning, limits, present)
@@ -137,7 +142,14 @@ class Sweeper:
         """The plan; a server that cannot be planned for keeps no other from being saved."""
 
         def attempt(given: Sequence[Outlook]) -> Plan:
-            return self._planner(given, planning.policies, limits, planning.assumptions, present)
+            return self._planner(
+                given,
+                planning.policies,
+                limits,
+                planning.assumptions,
+                present,
+                sightings=self._sightings,
+            )
 
         try:
             return attempt(outlooks)
@@ -154,7 +166,7 @@ class Sweeper:
         if attempt is None or attempt.finished_at is not None:
             return outlook
         if attempt.run in lapsed or is_gone(attempt.owner, self._owner):
-            ended = min(attempt.lease_until, present.wall, present.carried)
+            ended = min(attempt.lease_until, *present)
             return replace(outlook, attempt=replace(attempt, lease_until=ended))
         return outlook
 

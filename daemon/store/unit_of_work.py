@@ -1,5 +1,7 @@
 """The unit of work: everything or nothing, with the audit events in the same transaction."""
 
+from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -61,6 +63,8 @@ class UnitOfWork:
     hosts: Hosts
     planning: Planning
     audit: AuditTrail
+    #: The present by the clock that dates everything here: see `Transaction.now`.
+    now: Callable[[], datetime]
 
     def __init__(
         self,
@@ -125,6 +129,7 @@ class UnitOfWork:
         self.hosts = Hosts(transaction)
         self.planning = Planning(transaction)
         self.audit = AuditTrail(transaction)
+        self.now = transaction.now
 
     def _close(self) -> None:
         """Undo what was not committed. Statements after this fail."""

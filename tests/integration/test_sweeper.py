@@ -49,10 +49,13 @@ class Bridge:
         self.sweeper = Sweeper(
             units=self.units,
             workforce=self.workforce,
-            planner=lambda *words: self.planner(*words),  # noqa: PLW0108 - tests replace it
+            planner=self._plan,
             owner=self.owner,
             host=HERE,
         )
+
+    def _plan(self, *words: Any, **more: Any) -> Plan:
+        return self.planner(*words, **more)
 
     def _work(self, assignment: Assignment, stopping: Stopping) -> None:
         self.given[assignment.server] = stopping
@@ -108,7 +111,8 @@ class Bridge:
             assumptions=Assumptions(),
             default_store="main",
         )
-        present = Present(wall=self.now(), carried=self.now())
+        now = self.now()
+        present = Present(wall=now, carried=now, database=now)
         swept = self.sweeper.sweep(planning, present)
         assert all(self.begun.acquire(timeout=LONG) for _ in swept.started)
         return swept
@@ -188,10 +192,10 @@ def test_a_run_of_a_process_that_lives_is_left_alone(bridge: Bridge) -> None:
 def test_a_server_that_cannot_be_planned_for_keeps_no_other_from_its_run(bridge: Bridge) -> None:
     bridge.register(good=5, poison=2)
 
-    def fall(outlooks: Sequence[Outlook], *rest: Any) -> Plan:
+    def fall(outlooks: Sequence[Outlook], *rest: Any, **more: Any) -> Plan:
         if any(each.server == "poison" for each in outlooks):
             raise ZeroDivisionError("a defect")
-        return plan_present(outlooks, *rest)
+        return plan_present(outlooks, *rest, **more)
 
     bridge.planner = fall
     with structlog.testing.capture_logs() as logs:
@@ -202,7 +206,9 @@ def test_a_server_that_cannot_be_planned_for_keeps_no_other_from_its_run(bridge:
 def test_a_run_that_has_to_give_way_is_told_to(bridge: Bridge) -> None:
     bridge.register(routine=20, other=21)
     bridge.sweep()
-    bridge.planner = lambda *words: replace(plan_present(*words), pauses=("routine",))
+    bridge.planner = lambda *words, **more: replace(
+        plan_present(*words, **more), pauses=("routine",)
+    )
     bridge.sweep()
 
     assert bridge.given["routine"].asked.is_set()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from daemon.domain.present import Bearing, Present, take_bearing
 from daemon.domain.run import RunState, advance
+from daemon.domain.sighting import Sightings
 from daemon.errors import ClaimLost
 from tests.simulation.chance import between, happens
 from tests.simulation.clocks import offset
@@ -31,6 +32,7 @@ class SimulatedDaemon:
         self._lives = 0
         self._due: datetime | None = None
         self._bearing: Bearing | None = None
+        self.sightings: Sightings | None = None
 
     @property
     def owner(self) -> str:
@@ -61,7 +63,8 @@ class SimulatedDaemon:
         world = self._world
         monotonic = (world.now - world.scenario.begin).total_seconds()
         newest = world.ledger.newest_at
-        self._bearing = take_bearing(self._bearing, self.wall(), monotonic, newest)
+        stamp = world.stamp(self)
+        self._bearing = take_bearing(self._bearing, self.wall(), monotonic, newest, stamp)
         return self._bearing.present
 
     def is_gone(self, owner: str) -> bool:
@@ -118,7 +121,7 @@ class SimulatedDaemon:
     def _boot(self) -> None:
         self._lives += 1
         self.up, self.frozen, self._due = True, False, None
-        self._bearing = None
+        self._bearing = self.sightings = None
         self.since = self._world.now
         self.wake(self._world.now + between(self._world.chance, timedelta(), LEASE / 10))
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Limits, Plan, PlannedRun
 from daemon.domain.planner import plan_present
+from daemon.domain.sighting import sight
 from daemon.services.allotment import assign
 from daemon.services.sweep import choose, left_to_others
 from tests.simulation.daemons import SimulatedDaemon
@@ -40,6 +41,7 @@ class Sweep:
         self.busy = frozenset(f.machine.name for f in world.flights_of(daemon.host.name))
         self.outlooks = tuple(_without_owner(o, daemon, self) for o in world.ledger.outlooks())
         self.limits = _limits(world)
+        daemon.sightings = self.sightings = sight(daemon.sightings, self.outlooks, self.present)
         self.plan = self.plan_anew(self.outlooks)
 
     @property
@@ -51,7 +53,12 @@ class Sweep:
         """The plan for these outlooks at this sweep's moment."""
         scenario = self.world.scenario
         return plan_present(
-            outlooks, scenario.policies, self.limits, scenario.assumptions, self.present
+            outlooks,
+            scenario.policies,
+            self.limits,
+            scenario.assumptions,
+            self.present,
+            sightings=self.sightings,
         )
 
 
@@ -107,7 +114,7 @@ def _without_owner(outlook: Outlook, daemon: SimulatedDaemon, sweep: Sweep) -> O
         return outlook
     lapsed = attempt.lease_until <= sweep.world.stamp(daemon)
     if lapsed or daemon.is_gone(attempt.owner):
-        ended = min(attempt.lease_until, sweep.present.wall, sweep.present.carried)
+        ended = min(attempt.lease_until, *sweep.present)
         return replace(outlook, attempt=replace(attempt, lease_until=ended))
     return outlook
 
