@@ -18,11 +18,13 @@ from types import TracebackType
 from typing import Self
 
 from backends.capture.doubt import stands_for_file
+from backends.capture.following import Following
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import StoredContent
 from backends.capture.packing import Packing
 from backends.capture.progress import CaptureProgress
 from backends.errors import BackendError
+from backends.rsync.scratch import incoming_folder
 from backends.types import Arrival
 
 #: Arrivals that may wait: enough to ride out a slow upload, small beside the packs in memory.
@@ -45,6 +47,7 @@ class Intake:
     ) -> None:
         self._halt = halt or NoHalt()
         self._image = image
+        self._following = Following(incoming_folder(image), packing=packing, halt=self._halt)
         self._packing = packing
         self._progress = progress
         self._queue: queue.Queue[Arrival | None] = queue.Queue(QUEUE_LENGTH)
@@ -62,6 +65,7 @@ class Intake:
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
+        self._following.__enter__()
         return self
 
     def __exit__(
@@ -73,7 +77,11 @@ class Intake:
         """Store what still waits, also after a pull that broke off; not after an interruption."""
         if error is not None and not isinstance(error, BackendError):
             self._failure = error
-        self._end_workers()
+            self._following.end()
+        try:
+            self._end_workers()
+        finally:
+            self._following.__exit__(kind, error, trace)
         if error is not None:
             return
         if self._failure is not None:
@@ -166,7 +174,9 @@ class Intake:
     def _settled_content(self, arrival: Arrival) -> StoredContent | None:
         """Store one file; None where the file at its place is not (yet) the one that arrived."""
         place = self._image + b"/" + arrival.path
-        content = self._packing.pack(place, arrival.checksum)
+        content = self._following.claim(place, arrival.checksum) or self._packing.pack(
+            place, arrival.checksum
+        )
         if content is None or not _is_at(place, content):
             return None
         if arrival.checksum and not content.compared:

@@ -8,7 +8,8 @@ from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.progress import CaptureProgress
 from backends.errors import LocalPathUnusable
-from backends.repository.writer import RepositoryWriter
+from backends.repository.chunker import Readable
+from backends.repository.writer import RepositoryWriter, StoredFile
 
 #: A staged file is ours and regular; a link in its place would be an attack.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -54,11 +55,19 @@ class Packing:
                 hint="Check the disk under the state folder.",
             ) from error
 
-    def _pack(self, place: bytes, checksum: str | None) -> StoredContent:
-        descriptor = os.open(place, OPEN_FLAGS)
-        with FileIO(descriptor, "rb") as stream:
-            stored = self._writer.save_file(_Halting(stream, self._halt))
-            stat = os.fstat(descriptor)
+    def store(self, stream: Readable) -> StoredFile:
+        """Store what a stream holds, without entering it in the ledger.
+
+        Raises:
+            OSError: from the stream.
+            StoreError, RepositoryError: from the writer.
+        """
+        return self._writer.save_file(stream)
+
+    def enter(
+        self, stored: StoredFile, stat: os.stat_result, checksum: str | None
+    ) -> StoredContent:
+        """Enter what was read of the staged file that `stat` describes."""
         self._progress.count_stored(stored.size)
         return self._ledger.enter(
             StoredContent(
@@ -71,6 +80,13 @@ class Packing:
                 doubtful=checksum not in {None, stored.xxh128},
             )
         )
+
+    def _pack(self, place: bytes, checksum: str | None) -> StoredContent:
+        descriptor = os.open(place, OPEN_FLAGS)
+        with FileIO(descriptor, "rb") as stream:
+            stored = self.store(_Halting(stream, self._halt))
+            stat = os.fstat(descriptor)
+        return self.enter(stored, stat, checksum)
 
 
 class _Halting:

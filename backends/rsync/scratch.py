@@ -32,6 +32,11 @@ class Claim:
     lock: int
 
 
+def incoming_folder(staging: bytes) -> bytes:
+    """Where a pull into `staging` writes the files that are not complete."""
+    return staging.rstrip(b"/") + b"~pull/incoming"
+
+
 @contextmanager
 def claim_staging(staging: str) -> Iterator[Claim]:
     """Create staging and its scratch folder `<staging>~pull`, and lock them.
@@ -40,8 +45,9 @@ def claim_staging(staging: str) -> Iterator[Claim]:
         TransferInterrupted: another rsync still writes there.
         LocalPathUnusable: the folders cannot be made.
     """
-    folder = Path(f"{staging.rstrip('/')}~pull")
-    incoming, partial = folder / "incoming", folder / "partial"
+    incoming = Path(os.fsdecode(incoming_folder(os.fsencode(staging))))
+    folder = incoming.parent
+    partial = folder / "partial"
     try:
         for path in (Path(staging), folder, incoming, partial):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)

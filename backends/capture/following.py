@@ -1,0 +1,189 @@
+"""Stores large files while rsync is still writing them.
+
+rsync writes each file from its beginning to its end under another name in a folder of its own,
+and renames it into place when it is complete. Whatever lies below the size that such a file has
+by now is final, so it can be cut, compressed and sent off at once. What was read counts only if
+rsync then announces the file: the very one that was followed (its inode) must be in place, and
+its xxh128 must be the one that the source computed. Anything else is read again in the ordinary
+way, at the cost of time. Pieces of a file that never arrives stay in the repository, and the next
+attempt, which cuts the file at the same places, finds them there.
+"""
+
+import os
+import stat as file_type
+import threading
+from dataclasses import dataclass, field
+from typing import Self
+
+from backends.capture.halt import Halt
+from backends.capture.ledger import StoredContent
+from backends.capture.packing import OPEN_FLAGS, Packing
+from backends.errors import BackendError
+from backends.repository.writer import StoredFile
+
+#: Smaller files are soon complete; the cutter holds as much of a file before its first cut.
+LEAST_FOLLOWED = 8 << 20
+#: rsync writes one file at a time; the ones before it may still be read to their ends.
+MOST_FOLLOWED = 2
+#: Seconds between two looks at the folder, which holds a handful of files at most.
+LOOK_INTERVAL = 0.1
+#: Seconds until a file that had no more bytes is asked again.
+GROWTH_INTERVAL = 0.05
+
+
+class Following:
+    """Follows the files in rsync's own folder. A context manager.
+
+    Args:
+        folder: Where rsync writes what is not complete; need not be there.
+        packing: Takes the bytes.
+        halt: Ends it before its time.
+    """
+
+    def __init__(self, folder: bytes, *, packing: Packing, halt: Halt) -> None:
+        self._folder = folder
+        self._packing = packing
+        self._halt = halt
+        self._over = threading.Event()
+        self._followed: dict[int, _Followed] = {}
+        self._looking = threading.Thread(target=self._look, name="follow", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._looking.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Drop what nobody has announced."""
+        self.end()
+        self._looking.join()
+        for followed in tuple(self._followed.values()):
+            followed.thread.join()
+
+    def end(self) -> None:
+        """Read no further; whoever waits in `claim` is told that nothing was followed."""
+        self._over.set()
+
+    def claim(self, place: bytes, checksum: str | None) -> StoredContent | None:
+        """The content of an announced file, if that is one that was followed to its end.
+
+        Waits for its last bytes. None where it was not followed, or where what was read is not
+        what the source says it sent.
+        """
+        inode = _inode_at(place)
+        followed = self._followed.get(inode) if inode is not None else None
+        if followed is None:
+            return None
+        followed.thread.join()
+        self._followed.pop(followed.inode, None)
+        stored = followed.stored
+        if stored is None or stored.xxh128 != checksum:
+            return None
+        return self._enter(place, followed, stored, checksum)
+
+    def _enter(
+        self, place: bytes, followed: "_Followed", stored: StoredFile, checksum: str
+    ) -> StoredContent | None:
+        try:
+            stat = os.lstat(place)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.st_ino != followed.inode or stat.st_size != stored.size:
+            return None
+        return self._packing.enter(stored, stat, checksum)
+
+    def _look(self) -> None:
+        while not self._over.wait(LOOK_INTERVAL):
+            try:
+                with os.scandir(self._folder) as entries:
+                    for entry in entries:
+                        self._consider(entry)
+            except OSError:
+                # Safe to go on: the folder is not there before the pull begins, and what is
+                # not followed is read when it is complete.
+                continue
+
+    def _consider(self, entry: os.DirEntry[bytes]) -> None:
+        if self._busy() >= MOST_FOLLOWED or self._halt.is_over():
+            return
+        stat = entry.stat(follow_symlinks=False)
+        if stat.st_size < LEAST_FOLLOWED or self._is_known(stat.st_ino):
+            return
+        # A pipe must not make us wait for somebody to write.
+        descriptor = os.open(entry.path, OPEN_FLAGS | os.O_NONBLOCK)
+        if not _is_rsyncs(os.fstat(descriptor)):
+            os.close(descriptor)
+            return
+        self._begin(entry.path, descriptor)
+
+    def _is_known(self, inode: int) -> bool:
+        """Whether it is followed; one that was read to its end had left the folder by then."""
+        followed = self._followed.get(inode)
+        return followed is not None and (followed.thread.is_alive() or followed.stored is None)
+
+    def _busy(self) -> int:
+        return sum(followed.thread.is_alive() for followed in tuple(self._followed.values()))
+
+    def _begin(self, path: bytes, descriptor: int) -> None:
+        followed = _Followed(inode=os.fstat(descriptor).st_ino)
+        followed.thread = threading.Thread(
+            target=self._follow, args=(followed, path, descriptor), name="follow-file", daemon=True
+        )
+        self._followed[followed.inode] = followed
+        followed.thread.start()
+
+    def _follow(self, followed: "_Followed", path: bytes, descriptor: int) -> None:
+        try:
+            growing = _Growing(path, descriptor, over=self._over, halt=self._halt)
+            followed.stored = self._packing.store(growing)
+        except (OSError, BackendError):
+            # Safe to pass over: it is then read again when it is announced, and what is wrong
+            # with the disk or the store shows there.
+            followed.stored = None
+        finally:
+            os.close(descriptor)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Followed:
+    """One file that is being followed; `stored` is there once its thread has ended."""
+
+    inode: int
+    stored: StoredFile | None = None
+    thread: threading.Thread = field(default_factory=threading.Thread)
+
+
+class _Growing:
+    """A file that somebody is writing, as a stream that waits for more bytes."""
+
+    def __init__(self, path: bytes, descriptor: int, *, over: threading.Event, halt: Halt) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._over = over
+        self._halt = halt
+        self._inode = os.fstat(descriptor).st_ino
+        self._position = 0
+
+    def read(self, size: int, /) -> bytes:
+        """What is there by now, at least one byte; nothing once the file is complete and read."""
+        while True:
+            # In this order: a file that has left rsync's folder has got all of its bytes before.
+            complete = _inode_at(self._path) != self._inode
+            if part := os.pread(self._descriptor, size, self._position):
+                self._position += len(part)
+                return part
+            if complete:
+                return b""
+            if self._halt.is_over() or self._over.wait(GROWTH_INTERVAL):
+                raise OSError("nobody waits for this file any more")
+
+
+def _is_rsyncs(stat: os.stat_result) -> bool:
+    """Whether it can be a file that our rsync is writing: no link, no pipe, nobody else's."""
+    return file_type.S_ISREG(stat.st_mode) and stat.st_nlink == 1 and stat.st_uid == os.geteuid()
+
+
+def _inode_at(place: bytes) -> int | None:
+    try:
+        return os.lstat(place).st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return None
