@@ -15,6 +15,9 @@
     │   ├── RsyncMissing        RsyncTooOld       SourcePathMissing SourceAccessDenied
     │   ├── TransferInterrupted*  BudgetExceeded  TransferFailed
     │   ├── SourcePathInvalid
+    ├── SnapshotError
+    │   ├── SnapshotUnsupported SnapshotDenied    SnapshotNoSpace   SnapshotBusy*
+    │   ├── SnapshotFailed      SnapshotLost      SourcePathLeaves  HookFailed
     ├── SignatureInvalid
     └── LocalError
         ├── LocalDiskFull       LocalPathUnusable ProcessTimeout*   TargetNotEmpty
@@ -250,6 +253,58 @@ class BudgetExceeded(TransferError):
     """The server sent more bytes or files, or took longer, than allowed."""
 
     default_hint = "If this is expected, raise the limit in the server's settings."
+
+
+class SnapshotError(BackendError):
+    """A server's file systems could not be frozen, or did not stay so."""
+
+
+class SnapshotUnsupported(SnapshotError):
+    """The file system, or the server, has no snapshots of the kind asked for."""
+
+    default_hint = "Let the kind be `auto`, or allow live reading: `--snapshot-fallback none`."
+
+
+class SnapshotDenied(SnapshotError):
+    """The login may not make snapshots."""
+
+    default_hint = "Allow the commands by sudo: deploy/ has a sudoers file that lists them."
+
+
+class SnapshotNoSpace(SnapshotError):
+    """There is no room on the server for what changes while the snapshot is held."""
+
+    default_hint = "Free space in the volume group or file system; the message says how much."
+
+
+class SnapshotBusy(SnapshotError):
+    """Something holds what is to be frozen or released."""
+
+    retryable = True
+    default_hint = "The next attempt tries again; `lsof` on the server names who holds it."
+
+
+class SnapshotFailed(SnapshotError):
+    """A command of the snapshot ended with an error that has no name of its own."""
+
+
+class SnapshotLost(SnapshotError):
+    """A snapshot did not last as long as the pull: what was read from it is worth nothing."""
+
+    retryable = True
+    default_hint = "Give it more room on the server, or let it be held for a shorter time."
+
+
+class SourcePathLeaves(SnapshotError):
+    """A path leads through a symbolic link out of what would be frozen."""
+
+    default_hint = "Name the path that the link leads to: `lapseguard server update NAME --path`."
+
+
+class HookFailed(SnapshotError):
+    """A command of the operator's own, before or after a capture, failed or took too long."""
+
+    default_hint = "Run it by hand on the server; its output is in the message."
 
 
 class SignatureInvalid(BackendError):
