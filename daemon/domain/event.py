@@ -50,9 +50,13 @@ class Event:
     reason: str
 
     @property
-    def order(self) -> tuple[datetime, str, int]:
-        """Sorts by time, then by server; at one instant, causes before what follows from them."""
-        return self.at, self.server or "", tuple(Happening).index(self.event)
+    def order(self) -> tuple[datetime, bool, str, int]:
+        """Sorts by time; at one instant, causes before what follows from them.
+
+        So runs that end, and make room, come before all others; then it goes by server.
+        """
+        kind = self.event
+        return self.at, kind is not Happening.END, self.server or "", tuple(Happening).index(kind)
 
 
 def lifetime_events(outlook: Outlook, latest: datetime | None) -> Iterator[Event]:
