@@ -1,0 +1,126 @@
+"""What a command costs: wall time, processor time on both sides, peak memory."""
+
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+#: Where /proc/PID/stat has utime, stime, and both of the children waited for, counted after `)`.
+_TIMES = slice(11, 15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """Something to run.
+
+    Attributes:
+        argvs: Argument lists, run one after the other.
+        env: Variables beside those of this process.
+    """
+
+    argvs: tuple[tuple[str, ...], ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one run took.
+
+    Attributes:
+        seconds: On the wall.
+        processor: Seconds of processor time of the program and everything that it started.
+        far: Likewise of sshd (the server's rsync included) and of the store, which run meanwhile.
+        peak: Memory of its largest process in MiB.
+    """
+
+    seconds: float
+    processor: float
+    far: float
+    peak: float
+
+
+class CommandFailed(Exception):
+    """A contestant did not do what it was asked to."""
+
+
+def measure(command: Command, far: Iterable[int] = ()) -> Cost:
+    """Run a command, quietly.
+
+    Args:
+        command: What to run.
+        far: Processes whose time, and whose ended children's, is counted as the far side's.
+
+    Raises:
+        CommandFailed: it did not end with 0.
+    """
+    far = tuple(far)
+    far_before = sum(map(processor_seconds, far))
+    begun, processor, peak = time.monotonic(), 0.0, 0
+    for argv in command.argvs:
+        usage = _carry_out(argv, command.env)
+        processor += usage.ru_utime + usage.ru_stime
+        peak = max(peak, usage.ru_maxrss)
+    return Cost(
+        seconds=time.monotonic() - begun,
+        processor=processor,
+        far=sum(map(processor_seconds, far)) - far_before,
+        peak=peak / 1024,
+    )
+
+
+def _carry_out(argv: tuple[str, ...], env: Mapping[str, str]) -> resource.struct_rusage:
+    with tempfile.TemporaryFile() as complaints:
+        process = subprocess.Popen(
+            argv, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=complaints
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace").strip()[-500:]
+            raise CommandFailed(f"{Path(argv[0]).name} ended with {process.returncode}: {said}")
+    return usage
+
+
+def run(argv: Iterable[str], env: Mapping[str, str] | None = None) -> None:
+    """Run what is not measured. Raises CommandFailed."""
+    ended = subprocess.run(
+        tuple(argv), env={**os.environ, **(env or {})}, capture_output=True, check=False
+    )
+    if ended.returncode:
+        raise CommandFailed(f"{tuple(argv)}\n{ended.stderr.decode(errors='replace')}")
+
+
+def processor_seconds(pid: int) -> float:
+    """Seconds of a process and of its children that ended; 0 where it is gone."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[_TIMES])) / _TICK
+    return 0.0
+
+
+def settle(*, cold: bool) -> str:
+    """Write out what is dirty, and forget what was read if the system lets us.
+
+    Returns how the caches are now, for the caption.
+    """
+    os.sync()
+    if not cold:
+        return "caches left as they were"
+    try:
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+    except OSError:
+        return "caches could not be dropped"
+    return "caches dropped before each run"
+
+
+def say(text: str) -> None:
+    """A line on standard error: how far the benchmark is."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
