@@ -116,7 +116,7 @@ def check_fleet(
     worst = f"; {found[0].line}" if found else ""
     return CheckResult(
         state=state,
-        summary=f"{', '.join(f'{count} {word}' for word, count in counts if count)}{worst}",
+        summary=f"{_summary(counts, len(upkeeps))}{worst}",
         details=tuple(_first(finding.line for finding in found)),
         figures=(*_count_figures(counts), *_figures(statuses, thresholds)),
     )
@@ -186,6 +186,12 @@ def _upkeeps(upkeeps: Sequence[Upkeep], now: datetime) -> Iterator[_Finding]:
 def _counts(statuses: Sequence[ServerStatus]) -> list[tuple[str, int]]:
     verdicts = [status.verdict for status in statuses]
     return [(each.value, verdicts.count(each)) for each in sorted(Verdict, reverse=True)]
+
+
+def _summary(counts: Sequence[tuple[str, int]], upkeeps: int) -> str:
+    """How many servers are judged how; where there is none, how many contracts there are."""
+    told = ", ".join(f"{count} {word}" for word, count in counts if count)
+    return told or f"no server, {upkeeps} other {'contract' if upkeeps == 1 else 'contracts'}"
 
 
 def _count_figures(counts: Sequence[tuple[str, int]]) -> Iterator[Figure]:

@@ -75,8 +75,13 @@ def _of_copy(situation: Situation, copy: VerifiedCopy) -> Iterator[str]:
     if age < -TOLERATED_AHEAD:
         yield f"The newest copy is dated {span(-age)} ahead: a clock was wrong."
     elif copy.at < _newest_wanted(situation):
-        every = span(situation.policy.ladder[-1].every)
-        yield f"The newest copy is {span(age)} old; it has to have begun within the last {every}."
+        yield f"The newest copy is {span(age)} old; it has to have begun {_wanted(situation)}."
+
+
+def _wanted(situation: Situation) -> str:
+    """Within which stretch, in words."""
+    every = span(situation.policy.ladder[-1].every)
+    return f"within {every} of the stop" if situation.has_stopped else f"within the last {every}"
 
 
 def _newest_wanted(situation: Situation) -> datetime:
