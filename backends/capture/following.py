@@ -21,8 +21,8 @@ from backends.capture.packing import OPEN_FLAGS, Packing
 from backends.errors import BackendError
 from backends.repository.writer import StoredFile
 
-#: Smaller files are soon complete; the cutter holds as much of a file before its first cut.
-LEAST_FOLLOWED = 8 << 20
+#: Smaller files are soon complete, and the cutter takes as much at a time.
+LEAST_FOLLOWED = 4 << 20
 #: rsync writes one file at a time; the ones before it may still be read to their ends.
 MOST_FOLLOWED = 2
 #: Seconds between two looks at the folder, which holds a handful of files at most.

@@ -14,10 +14,9 @@ SMALLEST: Final = 512 << 10
 LARGEST: Final = 8 << 20
 #: Bytes beyond the smallest size after which a cut is expected.
 _EXPECTED: Final = 1 << 20
-#: Files up to this size are read whole; the cutter's own buffer would cost more than they do.
-_HELD: Final = 8 << 20
 _FIRST_READ: Final = 64 << 10
-_READ: Final = 1 << 20
+#: Bytes that are looked through at a time; on average they hold nearly three pieces.
+_BLOCK: Final = 4 << 20
 
 
 class Readable(Protocol):
@@ -35,40 +34,34 @@ def chunks(stream: Readable, head: bytes = b"") -> Iterator[bytes]:
         head: Bytes that were read from it before.
     """
     cutter = FastCDC(_EXPECTED, min_size=SMALLEST, max_size=LARGEST)
-    head += read_most(stream, _HELD + 1 - len(head))
-    if len(head) <= _HELD:
-        cuts = cutter.cut_buf(head)
-    else:
-        cuts = cutter.cut_stream(_Continued(head, stream))
-        del head  # the cutter has its own copy from the first piece on
-    for chunk in cuts:
-        # The cutter uses its buffer again for the next piece.
-        yield bytes(chunk.data)
+    rest, ended = head, False
+    while not ended:
+        block = read_most(stream, _BLOCK, first=_BLOCK)
+        ended = len(block) < _BLOCK
+        *whole, rest = _cut(cutter, rest + block)
+        yield from whole
+    if rest:
+        yield rest
 
 
-def read_most(stream: Readable, limit: int) -> bytes:
+def _cut(cutter: FastCDC, data: bytes) -> list[bytes]:
+    """The pieces that `data` begins with, whatever follows it, and last what is not cut yet."""
+    pieces = [bytes(chunk.data) for chunk in cutter.cut_buf(data)]
+    # The cutter looks at nothing behind a cut, so that only the last piece can turn out longer.
+    if not pieces or len(pieces[-1]) == LARGEST:
+        pieces.append(b"")
+    return pieces
+
+
+def read_most(stream: Readable, limit: int, *, first: int = _FIRST_READ) -> bytes:
     """Up to `limit` bytes; fewer only where the stream ends.
 
     It begins with a small read: the buffer for a large one costs more than most files.
     """
     parts: list[bytes] = []
-    size = min(limit, _FIRST_READ)
+    size = min(limit, first)
     while limit > 0 and (part := stream.read(size)):
         parts.append(part)
         limit -= len(part)
         size = limit
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-class _Continued:
-    """A stream with its head put back."""
-
-    def __init__(self, head: bytes, stream: Readable) -> None:
-        self._head = memoryview(head)
-        self._stream = stream
-
-    def readinto(self, buffer: memoryview) -> int:
-        part = self._head[: len(buffer)] or self._stream.read(min(len(buffer), _READ))
-        self._head = self._head[len(part) :] or memoryview(b"")
-        buffer[: len(part)] = part
-        return len(part)
