@@ -13,6 +13,8 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 from backends.errors import (
     ConnectionLost,
@@ -56,6 +58,10 @@ _OPTIONS = (
     "ServerAliveInterval=15",
     "ServerAliveCountMax=4",
 )
+
+#: Where the processor has AES built in, these cost a third of what OpenSSH prefers; a server that
+#: has none of them gets the usual ones.
+_QUICK_CIPHERS = "Ciphers=^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 #: Host key types in the order we prefer to pin them, with the signature algorithms to allow.
 #: An RSA key may only sign with SHA-2.
@@ -147,8 +153,8 @@ def pinned_known_hosts(target: SshTarget) -> Iterator[str]:
 def ssh_argv(target: SshTarget, known_hosts: str, *, log_level: str = "ERROR") -> tuple[str, ...]:
     """`ssh` with every option that is needed to log in to `target`; the host comes after it.
 
-    Pure. The user is among the options, so that `rsync -e` and a plain call both work; a plain
-    call adds `--`, the host and the command.
+    Pure, but for a look at the processor. The user is among the options, so that `rsync -e` and a
+    plain call both work; a plain call adds `--`, the host and the command.
 
     Raises:
         SshTargetInvalid: see `check_target`.
@@ -157,6 +163,7 @@ def ssh_argv(target: SshTarget, known_hosts: str, *, log_level: str = "ERROR") -
     kind, _ = decode_host_key(target.host_key)
     options = (
         *_OPTIONS,
+        *([_QUICK_CIPHERS] if has_aes() else []),
         f"LogLevel={log_level}",
         f"IdentityFile={_quoted(target.identity)}",
         f"UserKnownHostsFile={_quoted(known_hosts)}",
@@ -168,6 +175,16 @@ def ssh_argv(target: SshTarget, known_hosts: str, *, log_level: str = "ERROR") -
         *("-p", str(target.port), "-l", target.user),
         *(part for option in options for part in ("-o", option)),
     )
+
+
+@cache
+def has_aes() -> bool:
+    """Whether the processor computes AES by itself, as far as the kernel says."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text("ascii", "replace")
+    except OSError:
+        return False  # Safe: encryption is then chosen as OpenSSH would.
+    return re.search(r"^(flags|Features)\s*:.* aes( |$)", facts, re.MULTILINE) is not None
 
 
 def check_identity(target: SshTarget) -> None:
