@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -12,7 +12,7 @@ from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
 from daemon.domain.policy import Policy
 from daemon.domain.present import Present
 from daemon.domain.sighting import Sightings, sight
-from daemon.services.allotment import assign
+from daemon.services.allotment import Company, assign
 from daemon.services.ownership import is_gone
 from daemon.services.planning import Planning
 from daemon.services.sweep import choose, left_to_others
@@ -105,36 +105,55 @@ class Sweeper:
             self._workforce.pause(server)
         hosts = {each.host for each in alive}
         places = {each.server: each.host for each in outlooks if each.host in hosts}
-        return Swept(
-            outlooks=outlooks,
-            plan=plan,
-            started=self._start(plan, planning.limits, {k: v for k, v in places.items() if v}),
-        )
+        free = planning.limits.slots - len(self._workforce.servers())
+        chosen = self._choose(plan, free, limits.lead, {k: v for k, v in places.items() if v})
+        started = tuple(self._begin(chosen, plan, limits, self._elsewhere(outlooks, present)))
+        return Swept(outlooks=outlooks, plan=plan, started=started)
 
-    def _start(self, plan: Plan, limits: Limits, places: Mapping[str, str]) -> tuple[str, ...]:
+    def _choose(
+        self, plan: Plan, free: int, lead: timedelta, places: Mapping[str, str]
+    ) -> tuple[PlannedRun, ...]:
         busy = self._workforce.servers()
         apart = busy | self._workforce.resting()
         runs = tuple(each for each in plan.runs if each.demand.server not in apart)
         startable = replace(plan, runs=runs)
         left = left_to_others(startable, self._host, places, plan.at)
         self._left_since = {each: self._left_since.get(each, plan.at) for each in left}
-        chosen = choose(
+        return choose(
             startable,
-            limits.slots - len(busy),
+            free,
             self._host,
             places,
             plan.at,
             left_since=self._left_since,
-            lead=limits.lead,
+            lead=lead,
         )
-        return tuple(self._begin(chosen, limits))
 
-    def _begin(self, chosen: Sequence[PlannedRun], limits: Limits) -> Iterator[str]:
+    def _begin(
+        self,
+        chosen: Sequence[PlannedRun],
+        plan: Plan,
+        limits: Limits,
+        elsewhere: tuple[str, ...],
+    ) -> Iterator[str]:
         for planned in chosen:
-            busy = self._workforce.under_way()
-            assignment = assign(planned, limits, busy, limits.slots - len(busy))
+            here = self._workforce.under_way()
+            company = Company(here=here, elsewhere=elsewhere, coming=plan.runs)
+            assignment = assign(planned, limits, company)
             if self._workforce.start(assignment):
                 yield assignment.server
+
+    def _elsewhere(self, outlooks: Iterable[Outlook], present: Present) -> tuple[str, ...]:
+        """The stores of the runs that others make."""
+        attempts = ((outlook, outlook.attempt) for outlook in outlooks)
+        return tuple(
+            outlook.store
+            for outlook, attempt in attempts
+            if attempt is not None
+            and attempt.finished_at is None
+            and attempt.lease_until > present.database
+            and attempt.owner != self._owner
+        )
 
     def _plan(
         self, outlooks: Sequence[Outlook], planning: Planning, limits: Limits, present: Present

@@ -29,6 +29,7 @@ from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import RUN, FakeClock, a_contract, a_server
 
 LONG = 30.0
+MIB = 2**20
 HERE = "ops-1"
 
 
@@ -38,6 +39,8 @@ class Bridge:
 
     units: Callable[..., UnitOfWork]
     slots: int = 2
+    bandwidth: int | None = None
+    assumed_rate: int = 10 * MIB
     owner: str = field(default_factory=lambda: name_owner(os.urandom))
     planner: Callable[..., Plan] = plan_present
     given: dict[str, Stopping] = field(default_factory=dict)
@@ -107,8 +110,8 @@ class Bridge:
             units=self.units,
             clock=FakeClock(self.now()),
             policies=(DEFAULT_POLICY,),
-            limits=Limits(slots=self.slots),
-            assumptions=Assumptions(),
+            limits=Limits(slots=self.slots, bandwidth=self.bandwidth),
+            assumptions=Assumptions(rate=self.assumed_rate),
             default_store="main",
         )
         now = self.now()
@@ -153,6 +156,17 @@ def test_slots_of_other_hosts_are_planned_with_but_not_used(bridge: Bridge) -> N
 
     assert swept.started == ("a",)
     assert sum(run.start_at <= swept.plan.at for run in swept.plan.runs) == 3
+
+
+def test_bandwidth_is_shared_with_what_other_hosts_do(bridge: Bridge) -> None:
+    bridge.register(a=1, b=2)
+    bridge.bandwidth, bridge.assumed_rate = 8 * MIB, MIB
+    bridge.announce("ops-2", slots=2)
+    bridge.claim("b", "ops-2:1:0-aa")
+
+    assert bridge.sweep().started == ("a",)
+    (run,) = bridge.workforce.under_way()
+    assert run.bandwidth == 4 * MIB
 
 
 def test_what_another_host_has_begun_before_is_left_to_it(bridge: Bridge) -> None:

@@ -9,7 +9,7 @@ from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Limits, Plan, PlannedRun
 from daemon.domain.planner import plan_present
 from daemon.domain.sighting import sight
-from daemon.services.allotment import assign
+from daemon.services.allotment import Company, assign
 from daemon.services.sweep import choose, left_to_others
 from tests.simulation.daemons import SimulatedDaemon
 from tests.simulation.world import Decision, Start, World
@@ -123,10 +123,12 @@ def _assigned(
     sweep: Sweep, daemon: SimulatedDaemon, chosen: tuple[PlannedRun, ...]
 ) -> Iterator[Start]:
     """Each with its share of the bandwidth, as the sweeper gives it."""
-    limits = sweep.world.scenario.limits
-    flights = sweep.world.flights_of(daemon.host.name)
-    busy = [flight.assignment for flight in flights if flight.assignment is not None]
+    flights = sweep.world.traffic.flights.values()
+    host = daemon.host.name
+    here = [each.assignment for each in flights if each.assignment and each.host == host]
+    elsewhere = tuple(each.machine.store for each in flights if each.host != host)
     for planned in chosen:
-        assignment = assign(planned, limits, busy, limits.slots - len(busy))
-        busy.append(assignment)
+        company = Company(here=tuple(here), elsewhere=elsewhere, coming=sweep.plan.runs)
+        assignment = assign(planned, sweep.limits, company)
+        here.append(assignment)
         yield Start(server=assignment.server, kind=planned.demand.kind, assignment=assignment)
