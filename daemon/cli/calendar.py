@@ -40,7 +40,7 @@ def calendar(
     """Write the dates of all contracts as an iCalendar file.
 
     Expiry, latest safe start of each server, stop and release. Writing again updates the file:
-    what moved is the same appointment at another time.
+    what moved is the same appointment at another time, and what is over is said to be cancelled.
     """
     from daemon.services.calendar import render_calendar  # noqa: PLC0415 - loads icalendar
 
@@ -85,4 +85,5 @@ def _appointment_json(appointment: Appointment) -> dict[str, Json]:
         "at": instant(appointment.at),
         "summary": appointment.summary,
         "provider": appointment.provider,
+        "cancelled": appointment.cancelled,
     }

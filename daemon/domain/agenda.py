@@ -4,11 +4,17 @@ import enum
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from daemon.domain.contract import Contract
-from daemon.domain.instant import as_utc, write_second
+from daemon.domain.instant import as_utc, shift, write_second
 from daemon.domain.phase import Timeline
+
+#: Stands before the summary of what will not be: not every client shows the status.
+CANCELLED: Final = "Cancelled: "
+#: The dates of a closed contract are told at least for so long after it was closed.
+_TOLD: Final = timedelta(days=90)
 
 
 class Occasion(enum.Enum):
@@ -35,6 +41,7 @@ class Appointment:
         summary: A few words.
         description: What a person needs to know on that day.
         provider: Whose contract it is about.
+        cancelled: Its contract was closed before it came.
     """
 
     uid: str
@@ -43,21 +50,27 @@ class Appointment:
     summary: str
     description: str
     provider: str
+    cancelled: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", as_utc(self.at).replace(microsecond=0))
 
 
 def appointments(
-    contract: Contract, timeline: Timeline, latest: Mapping[str, datetime]
+    contract: Contract, timeline: Timeline, latest: Mapping[str, datetime], now: datetime
 ) -> Iterator[Appointment]:
     """The dates of one contract: expiry, stop, release, and the latest safe start of each server.
 
+    Those of a closed one are told for a while yet, as cancelled where they came after the closing.
+
     Args:
-        contract: Any active one, about servers, stores or something else.
+        contract: Any, about servers, stores or something else.
         timeline: Its own.
         latest: Latest safe starts by server; servers without one are left out.
+        now: Aware.
     """
+    if not _is_told(contract, timeline, now):
+        return
     for occasion, at, summary in (
         (Occasion.EXPIRY, timeline.expires, f"{contract.name} expires"),
         (Occasion.STOP, timeline.stop_at, f"{contract.name}: {_things(contract)} stops"),
@@ -71,16 +84,24 @@ def appointments(
             yield _appointment(contract, occasion, latest[server], summary, server)
 
 
+def _is_told(contract: Contract, timeline: Timeline, now: datetime) -> bool:
+    if contract.closed_at is None:
+        return True
+    return now < max(timeline.release_at, shift(contract.closed_at, _TOLD))
+
+
 def _appointment(
     contract: Contract, occasion: Occasion, at: datetime, summary: str, server: str = ""
 ) -> Appointment:
+    cancelled = contract.closed_at is not None and at > contract.closed_at
     return Appointment(
         uid=_uid(contract, occasion, server),
         occasion=occasion,
         at=at,
-        summary=summary,
+        summary=f"{CANCELLED}{summary}" if cancelled else summary,
         description=_description(contract),
         provider=contract.provider,
+        cancelled=cancelled,
     )
 
 
@@ -106,5 +127,12 @@ def _description(contract: Contract) -> str:
         ("Servers", ", ".join(contract.servers)),
         ("Stores", ", ".join(contract.stores)),
         ("About", contract.subject),
+        ("Closed", _closing(contract)),
     )
     return "\n".join(f"{name}: {fact}" for name, fact in facts if fact)
+
+
+def _closing(contract: Contract) -> str:
+    if contract.closed_at is None:
+        return ""
+    return f"{write_second(contract.closed_at)} by {contract.closed_by}: {contract.closed_reason}"

@@ -1,27 +1,31 @@
 """Dates as an iCalendar document (RFC 5545), one that common clients accept and can update from.
 
-What was written last time is read first: an appointment that has not changed keeps its stamps, so
-that a calendar in which nothing moved is the same document, byte for byte.
+What was written last time is read first. An appointment that has not changed keeps its stamps, so
+that a calendar in which nothing moved is the same document, byte for byte. One that is not wanted
+any more is said to be cancelled until it would have come: a client that only adds and changes what
+it is sent would keep it otherwise.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from icalendar import Alarm, Calendar, Event
 
-from daemon.domain.agenda import Appointment
+from daemon.domain.agenda import CANCELLED, Appointment
 from daemon.domain.duration import span
 from daemon.domain.instant import shift
-from daemon.errors import InvalidValue
+from daemon.services.calendar_document import PRODID, FormerEvent, read_document, seal
 
-PRODID: Final = "-//Lapseguard//Lapseguard//EN"
 #: Outlook and Google Calendar refuse or hide events that take no time.
 _LENGTH: Final = timedelta(minutes=15)
+#: How often subscribers should look again.
+_REFRESH: Final = timedelta(hours=6)
 #: Revisions are counted in minutes since then: they rise even if the former document is gone.
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _HIGHEST: Final = 2**31 - 1
+_END: Final = b"END:VCALENDAR\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,14 @@ class _Stamps:
 
     changed: datetime
     revision: int
+
+    @classmethod
+    def of(cls, now: datetime, former: FormerEvent | None) -> "_Stamps":
+        """Those of a change now. Two changes within a minute are two revisions nevertheless."""
+        revision = min(max(0, int((now - _EPOCH) / timedelta(minutes=1))), _HIGHEST)
+        if former is not None:
+            revision = min(max(revision, former.revision + 1), _HIGHEST)
+        return cls(changed=now.astimezone(UTC).replace(microsecond=0), revision=revision)
 
 
 def render_calendar(
@@ -50,63 +62,67 @@ def render_calendar(
     Raises:
         InvalidValue: `former` is not a calendar of ours.
     """
-    known = {} if former is None else _known_events(former)
+    known = {} if former is None else read_document(former)
+    wanted = sorted(appointments, key=lambda each: (each.at, each.uid))
+    blocks = [_block(each, now, alarms, known.get(each.uid)) for each in wanted]
+    gone = known.keys() - {each.uid for each in wanted}
+    blocks += _cancelled(known, sorted(gone), now)
+    return _head() + b"".join(blocks) + _END
+
+
+def _head() -> bytes:
     calendar = Calendar()
     for name, value in (
         ("prodid", PRODID),
         ("version", "2.0"),
         ("calscale", "GREGORIAN"),
         ("method", "PUBLISH"),
+        ("name", "Lapseguard"),
         ("x-wr-calname", "Lapseguard"),
     ):
         calendar.add(name, value)
-    for appointment in sorted(appointments, key=lambda each: (each.at, each.uid)):
-        calendar.add_component(_event(appointment, now, alarms, known.get(appointment.uid)))
-    return bytes(calendar.to_ical())
+    calendar.add("refresh-interval", _REFRESH, parameters={"value": "DURATION"})
+    calendar.add("x-published-ttl", "PT6H")
+    return bytes(calendar.to_ical()).removesuffix(_END)
 
 
-def _known_events(document: bytes) -> Mapping[str, Event]:
-    refusal = InvalidValue(
-        "The file is there already, and is not a calendar that Lapseguard wrote.",
-        hint="Name another file, or remove that one.",
-    )
-    try:
-        calendar = Calendar.from_ical(document)
-    except (ValueError, KeyError, IndexError) as error:
-        raise refusal from error
-    if calendar.get("prodid") != PRODID:
-        raise refusal
-    events = (event for event in calendar.walk("VEVENT") if isinstance(event, Event))
-    return {str(event.get("uid")): event for event in events}
+def _block(
+    appointment: Appointment,
+    now: datetime,
+    alarms: Sequence[timedelta],
+    former: FormerEvent | None,
+) -> bytes:
+    facts = repr((astuple(appointment), tuple(alarms)))
+    if former is not None and former.is_made_from(facts):
+        return former.block
+    event = _build(appointment, alarms, _Stamps.of(now, former))
+    return seal(bytes(event.to_ical()), facts)
 
 
-def _event(
-    appointment: Appointment, now: datetime, alarms: Sequence[timedelta], former: Event | None
-) -> Event:
-    stamps = _Stamps(changed=now.astimezone(UTC).replace(microsecond=0), revision=_revision(now))
-    event = _build(appointment, alarms, stamps)
-    if former is None:
-        return event
-    kept = _stamps_of(former)
-    if kept is None:
-        return event
-    unchanged = _build(appointment, alarms, kept)
-    if unchanged.to_ical() == former.to_ical():
-        return unchanged
-    # Two changes within a minute are two revisions nevertheless.
-    revision = min(max(stamps.revision, kept.revision + 1), _HIGHEST)
-    return _build(appointment, alarms, _Stamps(changed=stamps.changed, revision=revision))
+def _cancelled(
+    known: Mapping[str, FormerEvent], gone: Iterable[str], now: datetime
+) -> Iterator[bytes]:
+    """What nobody wants any more and would have come yet; the past is left to itself."""
+    for former in map(known.__getitem__, gone):
+        if former.starts_at <= now:
+            continue
+        yield former.block if former.cancelled else _cancel(former, _Stamps.of(now, former))
 
 
-def _revision(now: datetime) -> int:
-    return min(max(0, int((now - _EPOCH) / timedelta(minutes=1))), _HIGHEST)
-
-
-def _stamps_of(event: Event) -> _Stamps | None:
-    changed, revision = event.get("dtstamp"), event.get("sequence")
-    if changed is None or revision is None or not isinstance(changed.dt, datetime):
-        return None
-    return _Stamps(changed=changed.dt, revision=int(revision))
+def _cancel(former: FormerEvent, stamps: _Stamps) -> bytes:
+    event = Event.from_ical(former.block)
+    event.subcomponents.clear()
+    for name, value in (
+        ("dtstamp", stamps.changed),
+        ("last-modified", stamps.changed),
+        ("sequence", stamps.revision),
+        ("summary", f"{CANCELLED}{event['summary']}"),
+        ("status", "CANCELLED"),
+    ):
+        del event[name]
+        event.add(name, value)
+    del event["x-lapseguard-sum"]
+    return seal(bytes(event.to_ical()), "")
 
 
 def _build(appointment: Appointment, alarms: Sequence[timedelta], stamps: _Stamps) -> Event:
@@ -121,11 +137,11 @@ def _build(appointment: Appointment, alarms: Sequence[timedelta], stamps: _Stamp
         ("summary", appointment.summary),
         ("description", appointment.description),
         ("categories", ["Lapseguard", appointment.occasion.value]),
-        ("status", "CONFIRMED"),
+        ("status", "CANCELLED" if appointment.cancelled else "CONFIRMED"),
         ("transp", "TRANSPARENT"),
     ):
         event.add(name, value)
-    for before in alarms:
+    for before in () if appointment.cancelled else alarms:
         event.add_component(_alarm(appointment, before))
     return event
 

@@ -82,9 +82,9 @@ class Lookout:
         return may_lapse(status.situation, failed_look=failed, accept_fate=accept_fate)
 
     def appointments(self) -> tuple[Appointment, ...]:
-        """The dates of all active contracts."""
+        """The dates of all contracts, those of closed ones for a while; see `agenda`."""
         with self._units(read_only=True) as unit:
-            contracts = unit.contracts.list(state=ContractState.ACTIVE)
+            contracts = unit.contracts.list()
             view = self._view(unit)
         latest: dict[str, dict[str, datetime]] = {}
         for status in view.statuses():
@@ -97,7 +97,7 @@ class Lookout:
             appointment
             for contract in contracts
             for appointment in appointments(
-                contract, self._timeline(contract), latest.get(contract.name, {})
+                contract, self._timeline(contract), latest.get(contract.name, {}), view.now
             )
         )
 
