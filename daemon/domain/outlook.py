@@ -35,7 +35,8 @@ class Attempt:
         state: How far it is or how it ended.
         started_at: When it was claimed.
         finished_at: When it ended; None while it is under way.
-        failures: How many attempts in a row, this one included, saved nothing complete.
+        failures: How many attempts in a row, this one included, saved nothing complete; those that
+            were told to end are not counted, and after one of them it is none.
         error: Why it did not end well; None otherwise.
         owner: Who holds or held it.
         lease_until: When others may take over, should it be under way still.

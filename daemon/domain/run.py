@@ -8,7 +8,7 @@ from typing import Final
 
 from daemon.domain.identifier import check_name, check_run_id, check_sha256
 from daemon.domain.instant import as_utc
-from daemon.errors import IllegalTransition, InvalidValue
+from daemon.errors import IllegalTransition, Interrupted, InvalidValue, RunPaused
 
 
 class RunKind(enum.Enum):
@@ -57,6 +57,10 @@ _FOLLOWING: Final[Mapping[RunState, frozenset[RunState]]] = {
 }
 #: States that nothing follows.
 FINAL_STATES: Final = frozenset(state for state, next_ in _FOLLOWING.items() if not next_)
+
+
+#: Codes of errors by which nothing failed: somebody, or the plan, told the run to end.
+TOLD_TO_END: Final = frozenset({Interrupted.__name__, RunPaused.__name__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +154,11 @@ class Run:
     def is_final(self) -> bool:
         """Whether nothing can follow."""
         return self.state in FINAL_STATES
+
+    @property
+    def was_told_to_end(self) -> bool:
+        """Whether it is not whole only since it was stopped in good order: no failure."""
+        return self.error is not None and self.error.code in TOLD_TO_END
 
 
 def advance(

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, tuple_, union, u
 
 from daemon.clock import Clock
 from daemon.domain.outlook import Attempt, Sample, VerifiedCopy
-from daemon.domain.run import Run, RunState
+from daemon.domain.run import TOLD_TO_END, Run, RunState
 from daemon.domain.standing import SAMPLES, attempt_of, samples_of
 from daemon.domain.verification import Outcome, Verification, strongest
 from daemon.errors import InvalidValue
@@ -27,6 +27,7 @@ from daemon.store.transaction import Transaction
 _AGE: Final = (RUNS.c.epoch, RUNS.c.started_at, RUNS.c.run)
 _NEWEST_FIRST: Final = tuple(column.desc() for column in _AGE)
 _IS_VERIFIED: Final = RUNS.c.state == RunState.VERIFIED.value
+_WAS_TOLD: Final = func.coalesce(RUNS.c.error_code, "").in_(sorted(TOLD_TO_END))
 _BATCH: Final = 50
 
 
@@ -89,8 +90,9 @@ class Standings:
         return tuple(read_run(row) for row in self._transaction.fetch(query.limit(limit)))
 
     def _count_failures(self, server: str, complete: Run | None) -> int:
-        """Ended runs since the last complete one."""
-        query = select(func.count()).where(RUNS.c.server == server, RUNS.c.finished_at.is_not(None))
+        """Ended runs since the last complete one, but for those that were told to end."""
+        failed = (RUNS.c.server == server, RUNS.c.finished_at.is_not(None), ~_WAS_TOLD)
+        query = select(func.count()).where(*failed)
         if complete is not None:
             query = query.where(tuple_(*_AGE) > _age(complete))
         return int(self._transaction.fetch_value(query))

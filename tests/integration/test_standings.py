@@ -11,7 +11,8 @@ from daemon.domain.outlook import Sample, VerifiedCopy
 from daemon.domain.run import Failure, RunState, advance
 from daemon.domain.standing import Standing, attempt_of, host_of, samples_of
 from daemon.domain.verification import Depth, Outcome
-from daemon.errors import InvalidValue
+from daemon.errors import Interrupted, InvalidValue, RunPaused
+from daemon.services.shortfall import failure_of
 from daemon.store.engine import open_engine
 from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import (
@@ -48,10 +49,16 @@ def what_history_says(unit, server, measured=None):
     return Standing(
         server=server,
         copy=_copy(proven[-1]) if proven else None,
-        attempt=attempt_of(rows[-1].run, sum(row.run.is_final for row in since)),
+        attempt=attempt_of(rows[-1].run, sum(_has_failed(row.run) for row in since)),
         samples=samples_of([row.run for row in verified]),
         measured_bytes=measured,
         host=host_of(rows[-1].run.owner),
+    )
+
+
+def _has_failed(run):
+    return run.is_final and (
+        run.error is None or run.error.code not in {"Interrupted", "RunPaused"}
     )
 
 
@@ -105,7 +112,8 @@ class Fate:
 
     def fail(self, _, run):
         end = self.chance.choice([RunState.FAILED, RunState.PARTIAL])
-        self.unit.runs.save(advance(run, end, self.clock.now(), error=OUTAGE))
+        error = self.chance.choice([OUTAGE, failure_of(RunPaused("It gave way."))])
+        self.unit.runs.save(advance(run, end, self.clock.now(), error=error))
 
     def measure(self, server, *_):
         self.measured[server] = self.chance.randrange(3)
@@ -217,6 +225,19 @@ def test_failures_are_counted_until_something_complete_is_saved(open_unit):
         assert standing(unit).attempt.failures == 4
         finish(unit, run)
         assert standing(unit).attempt.failures == 0
+
+
+@pytest.mark.parametrize("error", [RunPaused("It gave way."), Interrupted("SIGTERM")])
+def test_a_run_that_was_told_to_end_is_no_failure_and_hides_none(open_unit, error):
+    """After it the server is not spared, and after the next failure as long as ever."""
+    told = failure_of(error)
+    with open_unit() as unit:
+        unit.runs.save(advance(claim(unit, RUNS[0]), RunState.FAILED, NOW, error=OUTAGE))
+        unit.runs.save(advance(claim(unit, RUNS[1]), RunState.PARTIAL, NOW, error=told))
+        assert standing(unit).attempt.failures == 0
+        unit.runs.save(advance(claim(unit, RUNS[2]), RunState.FAILED, NOW, error=OUTAGE))
+        assert standing(unit).attempt.failures == 2
+        assert standing(unit) == what_history_says(unit, "web-1")
 
 
 def test_a_lease_extended_without_any_other_write_shows(open_unit):

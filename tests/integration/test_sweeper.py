@@ -18,7 +18,7 @@ from daemon.domain.plan import Assumptions, Limits, Plan
 from daemon.domain.planner import plan_present
 from daemon.domain.policy import DEFAULT_POLICY
 from daemon.domain.present import Present
-from daemon.domain.run import RunKind
+from daemon.domain.run import Failure, RunKind, RunState, advance
 from daemon.services.allotment import Assignment
 from daemon.services.ownership import name_owner
 from daemon.services.planning import Planning
@@ -27,10 +27,13 @@ from daemon.services.sweeper import Sweeper, Swept
 from daemon.services.workforce import Workforce
 from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import RUN, FakeClock, a_contract, a_server
+from tests.histories import chained_manifest, claim, finish
 
 LONG = 30.0
 MIB = 2**20
 HERE = "ops-1"
+DAY = timedelta(days=1)
+RUNS = [f"20261123T06010{number}Z-aaaaaa" for number in range(2)]
 
 
 @dataclass(kw_only=True)
@@ -105,7 +108,24 @@ class Bridge:
             )
             unit.commit()
 
-    def sweep(self) -> Swept:
+    def end(self, server: str, run: str, code: str) -> None:
+        """Leave a run behind that ended just now, with an error of that name."""
+        error = Failure(code=code, message="It ended.", hint="")
+        with self.units() as unit:
+            held = claim(unit, run, server=server)
+            unit.runs.save(advance(held, RunState.PARTIAL, unit.now(), error=error))
+            unit.commit()
+
+    def save(self, server: str, run: str) -> None:
+        """Leave a verified run behind that ended just now."""
+        with self.units() as unit:
+            finish(
+                unit, claim(unit, run, server=server), chained_manifest(unit, run, server=server)
+            )
+            unit.commit()
+
+    def sweep(self, ahead: timedelta = timedelta()) -> Swept:
+        """Look once, while the carried clock is so much ahead of the others."""
         planning = Planning(
             units=self.units,
             clock=FakeClock(self.now()),
@@ -115,7 +135,7 @@ class Bridge:
             default_store="main",
         )
         now = self.now()
-        present = Present(wall=now, carried=now, database=now)
+        present = Present(wall=now, carried=now + ahead, database=now)
         swept = self.sweeper.sweep(planning, present)
         assert all(self.begun.acquire(timeout=LONG) for _ in swept.started)
         return swept
@@ -201,6 +221,30 @@ def test_a_run_of_a_process_that_lives_is_left_alone(bridge: Bridge) -> None:
     bridge.claim("a", bridge.owner)
 
     assert bridge.sweep().started == ()
+
+
+@pytest.mark.parametrize("code", ["Interrupted", "RunPaused"])
+def test_a_run_that_was_told_to_end_goes_on_at_once(bridge: Bridge, code: str) -> None:
+    """After a restart of the daemon, or once there is room again."""
+    bridge.register(a=5, b=6)
+    bridge.end("a", RUNS[0], code)
+    bridge.end("b", RUNS[1], "ConnectFailed")
+
+    assert bridge.sweep().started == ("a",)
+
+
+def test_while_clocks_disagree_a_server_is_saved_once_and_not_over_and_over(
+    bridge: Bridge,
+) -> None:
+    bridge.register(a=5)
+    bridge.save("a", RUNS[0])
+    assert bridge.sweep().started == ()
+    assert bridge.sweep(ahead=2 * DAY).started == ("a",)
+    bridge.workforce.pause("a")
+    assert bridge.ended.wait(LONG)
+    bridge.save("a", RUNS[1])
+
+    assert bridge.sweep(ahead=2 * DAY).started == ()
 
 
 def test_a_server_that_cannot_be_planned_for_keeps_no_other_from_its_run(bridge: Bridge) -> None:
