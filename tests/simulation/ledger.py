@@ -207,7 +207,7 @@ class Ledger:
     def _settle(self, account: Account, run: Run, verifying_at: datetime | None = None) -> None:
         account.newest = run
         if run.state is not RunState.VERIFIED:
-            account.failures += 1
+            account.failures += not run.was_told_to_end
             return
         assert run.finished_at is not None
         gap = None if account.complete_at is None else run.started_at - account.complete_at
