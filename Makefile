@@ -33,7 +33,8 @@ format: venv ## Put the code into its one format
 	@$(BIN)/ruff check --fix
 
 bench: packages venv ## Speed and memory, as ratios to rsync and restic
-	@$(BIN)/python -m tests.benchmarks.bench_capture
+	@deploy/bootstrap packages iproute2 zstd
+	@$(BIN)/python -m tests.benchmarks.bench_capture --measure all $(BENCH)
 	@$(BIN)/python -m tests.benchmarks.bench_writer
 	@$(BIN)/python -m tests.benchmarks.bench_reader
 

@@ -26,10 +26,14 @@ from tests.benchmarks.capture.contestants import (
     Step,
     TarPipe,
 )
+from tests.benchmarks.capture.growth import measure_growth
 from tests.benchmarks.capture.line import LineUnavailable
 from tests.benchmarks.capture.measure import say
+from tests.benchmarks.capture.memory import measure_memory
 from tests.benchmarks.capture.ours import Lapseguard
+from tests.benchmarks.capture.profile import profile
 from tests.benchmarks.capture.rig import Rig, rig
+from tests.benchmarks.capture.salvage import measure_salvage
 from tests.benchmarks.capture.table import print_tables, write_json
 from tests.benchmarks.capture.trees import Tree, make_large, make_small
 
@@ -40,20 +44,43 @@ RIVALS: dict[str, Enter] = {
     "tar": TarPipe,
 }
 LETTERS = "abcde"
+PARTS = ("cases", "memory", "growth", "salvage")
+_WIDTH = 150
 
 
 def main() -> None:
     """Run and print."""
     arguments = parse_arguments()
-    results = Results()
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.scratch) as scratch:
-        trees = make_trees(arguments, Path(scratch))
-        measure_near(arguments, Path(scratch), trees, results)
-        measure_far(arguments, Path(scratch), trees, results)
-    console = Console(width=150)
-    print_tables(results, console)
+    results, console = Results(), Console(width=_WIDTH)
+    more: dict[str, object] = {"command": sys.argv}
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.scratch) as name:
+        scratch = Path(name)
+        trees = make_trees(arguments, scratch)
+        if arguments.profile:
+            profile_ours(arguments, scratch, trees)
+            return
+        if "cases" in arguments.measure:
+            measure_near(arguments, scratch, trees, results)
+            measure_far(arguments, scratch, trees, results)
+            print_tables(results, console)
+        more |= measure_more(arguments, scratch, [tree for _, tree in trees], console)
     if arguments.json:
-        write_json(results, arguments.json, {"command": sys.argv})
+        write_json(results, arguments.json, more)
+
+
+def measure_more(
+    arguments: argparse.Namespace, scratch: Path, trees: list[Tree], console: Console
+) -> dict[str, object]:
+    """Memory, growth and salvage, as far as asked for; printed, and given for JSON."""
+    found: dict[str, object] = {}
+    if "memory" in arguments.measure:
+        found["memory"] = measure_memory(scratch, arguments.share, arguments.trees, console)
+    if "growth" in arguments.measure:
+        found["growth"] = measure_growth(scratch, arguments.share, arguments.trees, console)
+    if "salvage" in arguments.measure:
+        settings = arguments.settings.replace("\\n", "\n")
+        found["salvage"] = measure_salvage(scratch, trees, arguments.line, settings, console)
+    return found
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,19 +89,37 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", type=letters, default=LETTERS, help="cases, like a,c,e")
+    parser.add_argument(
+        "--measure",
+        type=parts,
+        default=("cases",),
+        help="of cases, memory, growth, salvage; or all",
+    )
     parser.add_argument("--trees", choices=("small", "large", "both"), default="both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     parser.add_argument("--share", type=float, help="so much of the data")
     parser.add_argument("--rivals", default=",".join(RIVALS), help="of rsync, restic, rclone, tar")
+    parser.add_argument("--settings", default="", help="lines for our settings file, in salvage")
     parser.add_argument("--line", type=int, default=200, help="megabits a second of case e")
     parser.add_argument("--warm", action="store_true", help="do not drop caches")
     parser.add_argument("--small", type=Path, help="copy small files from here, not /usr/share")
+    parser.add_argument(
+        "--profile", type=Path, metavar="FOLDER", help="only say where our own time goes"
+    )
     parser.add_argument("--scratch", type=Path, help="where to put everything")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures there as well")
     arguments = parser.parse_args()
     arguments.share = arguments.share or (0.1 if arguments.quick else 1.0)
     return arguments
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """What else is measured."""
+    chosen = PARTS if text == "all" else tuple(text.split(","))
+    if unknown := set(chosen) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"nobody knows {', '.join(sorted(unknown))}")
+    return chosen
 
 
 def letters(text: str) -> str:
@@ -95,6 +140,16 @@ def make_trees(arguments: argparse.Namespace, scratch: Path) -> list[tuple[str, 
     for _, tree in found:
         say(f"{tree.name}: {tree.files:,} files, {tree.bytes / 1e6:.0f} MB")
     return found
+
+
+def profile_ours(
+    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]]
+) -> None:
+    """Where the time goes; raw stacks, as flame graph programs read them, stay in the folder."""
+    console, cold = Console(width=_WIDTH), not arguments.warm
+    for _, tree in trees:
+        with rig(scratch) as both:
+            profile(both, tree, console, cold=cold, keep=arguments.profile)
 
 
 def measure_near(

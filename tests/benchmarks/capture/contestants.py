@@ -86,6 +86,11 @@ class RsyncThenRestic:
         self._rig, self.prefix = rig, f"restic-{label}"
 
     @property
+    def staging(self) -> Path:
+        """Where rsync delivers to."""
+        return self._rsync.staging
+
+    @property
     def env(self) -> dict[str, str]:
         """Of restic."""
         return self._rig.restic(self.prefix)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MIB = 1 << 20
 _TICK = os.sysconf("SC_CLK_TCK")
 #: Where /proc/PID/stat has utime, stime, and both of the children waited for, counted after `)`.
 _TIMES = slice(11, 15)

@@ -1,6 +1,8 @@
 """Ours: an installation of its own, and `lapseguard backup-now` from the command line."""
 
+import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -91,6 +93,12 @@ class Lapseguard:
     def call(self) -> tuple[str, ...]:
         """The words that call the program with this installation's settings."""
         return (str(PROGRAM), "--config", str(self.folder / "lapseguard.toml"))
+
+    def newest_state(self) -> str:
+        """Of the newest run."""
+        argv = (*self.call(), "history", SERVER, "--limit", "1", "--json")
+        said = subprocess.run(argv, capture_output=True, check=True).stdout
+        return str(json.loads(said)[0]["state"])
 
     def command(self, _step: Step) -> Command | None:
         return Command(argvs=((*self._wrap, *self.call(), "backup-now", SERVER, "-q"),))
