@@ -11,12 +11,12 @@ from datetime import datetime
 from typing import Annotated, Final
 
 import typer
-from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from daemon.cli.invocation import invocation_of
+from daemon.cli.table import draw_records, draw_table
 from daemon.domain.duration import span as span  # noqa: PLC0414 - part of how answers look
 from daemon.domain.instant import write_second
 from daemon.errors import NotConfirmed
@@ -59,19 +59,26 @@ class Output:
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = ""
     ) -> None:
-        """Print a table of at most 100 columns; `empty` instead where there are no rows."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-        for column in columns:
-            right = column.startswith(">")
-            table.add_column(
-                column.lstrip(">"), justify="right" if right else "left", overflow="fold"
-            )
-        for row in rows:
-            table.add_row(*(Text(printable_lines(cell)) for cell in row))
-        if table.row_count == 0:
+        """Print a table of at most 100 columns; `empty` instead where there are no rows.
+
+        On a screen too narrow for it, the cells of each row stand one below the other.
+        """
+        cells = [[printable_lines(cell) for cell in row] for row in rows]
+        if not cells:
             self.say(empty)
             return
-        console().print(table)
+        screen = console()
+        drawn = draw_table(columns, cells, screen.width)
+        if drawn is None:
+            sys.stdout.writelines(
+                f"{line}\n" for line in draw_records(columns, cells, screen.width)
+            )
+            return
+        head, body = drawn
+        screen.print(Text("\n".join(head), style="bold"))
+        rule = "─" if "utf" in screen.encoding else "-"
+        sys.stdout.write(rule * max(map(cell_len, (*head, *body))) + "\n")
+        sys.stdout.writelines(f"{line}\n" for line in body)
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Print one thing's properties, a line each, aligned; empty ones are left out."""

@@ -6,18 +6,20 @@ from typing import Annotated, Final
 import typer
 
 from daemon.cli.opening import open_application
-from daemon.cli.output import JsonOption, Output
+from daemon.cli.output import Json, JsonOption, Output
 from daemon.cli.status_output import (
     STATUS_COLUMNS,
     reason_lines,
     status_json,
     status_row,
+    upkeep_json,
+    upkeep_row,
     wrapped,
 )
 from daemon.domain.status import ServerStatus
+from daemon.domain.upkeep import Upkeep
 from daemon.domain.verdict import Verdict
 from daemon.errors import UsageError
-from daemon.services.lookout import View
 
 app: Final = typer.Typer(name="status")
 
@@ -33,7 +35,7 @@ def status(
         str | None,
         typer.Option(
             metavar="VERDICTS",
-            help="Only servers judged so: safe, at-risk, late, lost; several by commas.",
+            help="Only what is judged so: safe, at-risk, late, lost; several by commas.",
             show_default=False,
         ),
     ] = None,
@@ -41,36 +43,39 @@ def status(
 ) -> None:
     """Every server: when it stops, and how safe its data is.
 
-    The gravest verdict comes first, then what stops next. Below the table: the reasons, and
-    contracts about stores and other things that end soon.
+    Contracts about stores and other things stand among them. The gravest verdict comes first, then
+    what stops next. Below the table: the reasons.
     """
     output = Output.of(ctx, as_json=as_json)
     wanted, servers = _verdicts(verdict), () if server is None else (server,)
     with open_application(ctx) as application:
         view = application.lookout.view(servers)
-    found = [each for each in view.statuses(servers) if each.verdict in wanted]
+    found = [each for each in view.everything(servers) if view.verdict(each) in wanted]
     if as_json:
-        output.document([status_json(each) for each in found])
+        output.document([_json(each, view.now) for each in found])
         return
-    _say_table(output, found, filtered=verdict is not None)
-    if server is None:
-        _say_upkeeps(output, view, view.now)
-
-
-def _say_table(output: Output, found: list[ServerStatus], *, filtered: bool) -> None:
     empty = "No server is registered. Add one: lapseguard server add --help"
-    if filtered:
-        empty = "No server is judged so."
-    output.table(STATUS_COLUMNS, [status_row(each) for each in found], empty=empty)
+    if verdict is not None:
+        empty = "Nothing is judged so."
+    output.table(STATUS_COLUMNS, [_row(each, view.now) for each in found], empty=empty)
     for each in found:
-        for line in reason_lines(each):
+        for line in _lines(each, view.now):
             output.say(line)
 
 
-def _say_upkeeps(output: Output, view: View, now: datetime) -> None:
-    for upkeep in view.upkeeps:
-        if upkeep.is_near(now):
-            output.say(wrapped(upkeep.sentence(now)))
+def _json(found: ServerStatus | Upkeep, now: datetime) -> Json:
+    return upkeep_json(found, now) if isinstance(found, Upkeep) else status_json(found)
+
+
+def _row(found: ServerStatus | Upkeep, now: datetime) -> tuple[str, ...]:
+    return upkeep_row(found, now) if isinstance(found, Upkeep) else status_row(found)
+
+
+def _lines(found: ServerStatus | Upkeep, now: datetime) -> tuple[str, ...]:
+    """What is to be said below the table; of a contract, only once its end is near."""
+    if isinstance(found, ServerStatus):
+        return reason_lines(found)
+    return (wrapped(found.sentence(now)),) if found.is_near(now) else ()
 
 
 def _verdicts(text: str | None) -> frozenset[Verdict]:

@@ -1,11 +1,12 @@
 """How a server's standing is told: a row for people, an object for programs."""
 
 import textwrap
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from daemon.cli.output import WIDTH, Json, instant, span
+from daemon.cli.output import Json, console, instant, span
 from daemon.domain.situation import Situation
 from daemon.domain.status import ServerStatus
+from daemon.domain.upkeep import Upkeep
 
 STATUS_COLUMNS = (
     *("server", "contract", "phase", ">stops in", ">slack"),
@@ -29,6 +30,19 @@ def status_row(status: ServerStatus) -> tuple[str, ...]:
     )
 
 
+def upkeep_row(upkeep: Upkeep, now: datetime) -> tuple[str, ...]:
+    """One row of the same table about a contract that keeps something else alive."""
+    timeline = upkeep.timeline
+    return (
+        "\n".join(upkeep.keeps),
+        upkeep.contract,
+        timeline.phase(now).name,
+        _until(timeline.stop_at - now),
+        *("", "", ""),
+        upkeep.verdict(now).value,
+    )
+
+
 def reason_lines(status: ServerStatus) -> tuple[str, ...]:
     """The reasons, each with the server's name in front, in lines that fit a screen."""
     return tuple(wrapped(f"{status.server}: {reason}") for reason in status.reasons)
@@ -38,7 +52,7 @@ def wrapped(sentence: str) -> str:
     """A sentence in lines that fit a screen; no word is broken, since some are to be copied."""
     return textwrap.fill(
         sentence,
-        width=WIDTH,
+        width=console().width,
         subsequent_indent="  ",
         break_long_words=False,
         break_on_hyphens=False,
@@ -46,14 +60,15 @@ def wrapped(sentence: str) -> str:
 
 
 def _stops_in(situation: Situation) -> str:
-    left = situation.left
-    if left is None:
-        return ""
+    return "" if situation.left is None else _until(situation.left)
+
+
+def _until(left: timedelta) -> str:
     return span(left) if left > timedelta() else f"{span(-left)} ago"
 
 
 def status_json(status: ServerStatus) -> dict[str, Json]:
-    """The object that `status --json` prints; its fields stay as they are."""
+    """The object that `status --json` prints of a server; its fields stay as they are."""
     situation = status.situation
     outlook, timeline, phase = situation.outlook, situation.timeline, situation.phase
     return {
@@ -70,11 +85,38 @@ def status_json(status: ServerStatus) -> dict[str, Json]:
         "newest_verified": _copy_json(situation),
         "verdict": status.verdict.value,
         "reasons": list(status.reasons),
+        "keeps": [outlook.server],
         "store": outlook.store,
         "policy": situation.policy.name,
         "same_fate": list(outlook.same_fate),
         "acknowledged": outlook.acknowledged or None,
         "running": outlook.attempt.run if situation.is_running and outlook.attempt else None,
+    }
+
+
+def upkeep_json(upkeep: Upkeep, now: datetime) -> dict[str, Json]:
+    """The same about a contract that keeps something else alive; what only servers have is null."""
+    timeline = upkeep.timeline
+    return {
+        "server": None,
+        "contract": upkeep.contract,
+        "provider": upkeep.provider,
+        "phase": timeline.phase(now).name,
+        "expires": instant(timeline.expires),
+        "stop_at": instant(timeline.stop_at),
+        "release_at": instant(timeline.release_at),
+        "latest_safe_start": None,
+        "slack_seconds": None,
+        "days_left": _days(timeline.expires - now),
+        "newest_verified": None,
+        "verdict": upkeep.verdict(now).value,
+        "reasons": [upkeep.sentence(now)],
+        "keeps": list(upkeep.keeps),
+        "store": None,
+        "policy": None,
+        "same_fate": [],
+        "acknowledged": upkeep.decided or None,
+        "running": None,
     }
 
 

@@ -42,6 +42,11 @@ class Upkeep:
             return Verdict.LATE
         return Verdict.AT_RISK if left <= NOTICE and not self.rests else Verdict.SAFE
 
+    def urgency(self, now: datetime) -> tuple[int, bool, datetime, str]:
+        """Sorts among servers; see `ServerStatus.urgency`."""
+        gravity = tuple(Verdict).index(self.verdict(now))
+        return -gravity, False, self.timeline.stop_at, self.contract
+
     def is_near(self, now: datetime) -> bool:
         """Whether it is to be shown, decided about or not."""
         return self.timeline.stop_at - now <= NOTICE

@@ -16,6 +16,7 @@ from daemon.domain.plan import Limits
 from daemon.domain.prospect import Prospect
 from daemon.domain.status import ServerStatus
 from daemon.domain.upkeep import Upkeep, upkeep_of
+from daemon.domain.verdict import Verdict
 from daemon.domain.verification import Outcome
 from daemon.services.planning import Planning
 from daemon.services.units import Units
@@ -44,6 +45,20 @@ class View:
         wanted = frozenset(servers)
         found = self.prospect.statuses(self.now)
         return tuple(each for each in found if not wanted or each.server in wanted)
+
+    def everything(self, servers: Iterable[str] = ()) -> tuple[ServerStatus | Upkeep, ...]:
+        """The same, and among them contracts about other things unless servers are named."""
+        wanted = tuple(servers)
+        found: list[ServerStatus | Upkeep] = [*self.statuses(wanted)]
+        found += () if wanted else self.upkeeps
+        return tuple(sorted(found, key=self._urgency))
+
+    def verdict(self, found: ServerStatus | Upkeep) -> Verdict:
+        """How one of them is judged."""
+        return found.verdict(self.now) if isinstance(found, Upkeep) else found.verdict
+
+    def _urgency(self, found: ServerStatus | Upkeep) -> tuple[int, bool, datetime, str]:
+        return found.urgency(self.now) if isinstance(found, Upkeep) else found.urgency
 
 
 class Lookout:

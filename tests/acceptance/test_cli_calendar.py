@@ -3,10 +3,12 @@
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from icalendar import Calendar, Event
+from icalendar import Calendar
 
+from tests.calendar_rules import check_calendar
 from tests.parts.program import Program
 
 WIDTH = 100
@@ -16,7 +18,7 @@ def in_days(days: int) -> str:
     return (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
 
 
-def events(file: Path) -> dict[str, Event]:
+def events(file: Path) -> dict[str, Any]:
     found = Calendar.from_ical(file.read_bytes()).walk("VEVENT")
     by_uid = {str(event["uid"]): event for event in found}
     assert len(by_uid) == len(found)
@@ -67,6 +69,31 @@ def test_a_renewal_moves_the_same_events(fleet: Program) -> None:
         assert (int(after[uid]["sequence"]) > int(before[uid]["sequence"])) == (uid in moved)
 
 
+def test_what_a_closed_contract_would_have_brought_is_cancelled(fleet: Program) -> None:
+    """A client that only adds and changes what it is sent would keep it otherwise."""
+    file = fleet.folder / "dates.ics"
+    fleet.do("calendar", str(file))
+    assert {str(event["status"]) for event in events(file).values()} == {"CONFIRMED"}
+    fleet.do("contract", "close", "near", "--reason", "migrated to the new cloud")
+    fleet.do("calendar", str(file))
+    after = events(file)
+    over = [event for event in after.values() if event["status"] == "CANCELLED"]
+    assert len(over) == 4
+    assert all(event["summary"].startswith("Cancelled: ") for event in over)
+    assert sum("migrated to the new cloud" in event["description"] for event in over) == 3
+    dates = fleet.ask("calendar")
+    assert sum(date["cancelled"] for date in dates) == 3
+
+
+def test_a_calendar_is_without_a_fault_by_the_letter_of_the_standard(fleet: Program) -> None:
+    file = fleet.folder / "dates.ics"
+    fleet.do("calendar", str(file), "--alarm", "7d", "--alarm", "90min")
+    assert len(check_calendar(file.read_bytes())) == 7
+    written = file.read_bytes()
+    fleet.do("calendar", str(file), "--alarm", "7d", "--alarm", "90min")
+    assert file.read_bytes() == written
+
+
 def test_a_file_that_is_no_calendar_of_ours_is_left_alone(fleet: Program) -> None:
     file = fleet.folder / "letter.ics"
     file.write_text("Dear Li")
@@ -83,5 +110,6 @@ def test_the_way_to_the_end_is_drawn_within_a_screen(fleet: Program) -> None:
 
 def test_only_the_wanted_verdicts_are_shown(fleet: Program) -> None:
     assert fleet.ask("status", "--verdict", "late,lost") == []
-    assert len(fleet.ask("status", "--verdict", "at-risk")) == 1
+    assert len(fleet.ask("status", "--verdict", "at-risk")) == 2
+    assert fleet.ask("status", "--verdict", "safe") == []
     assert fleet.run("status", "--verdict", "bad").exit_code == 2

@@ -44,6 +44,26 @@ def test_the_status_says_when_each_server_stops_and_why_it_is_judged_so(fleet: P
     assert "There is no verified copy; the first is due." in near["reasons"]
 
 
+def test_a_bucket_and_a_domain_stand_among_the_servers(fleet: Program) -> None:
+    """What is no server has the same fields, null where only servers have something to say."""
+    domain = ("--subject", "the domain example.org", "--provider", "gandi", "--timezone", "UTC")
+    fleet.do("contract", "add", "dns", *domain, "--expires", in_days(5))
+    first, *_ = fleet.ask("status")
+    assert (first["server"], first["contract"], first["verdict"]) == (None, "dns", "at risk")
+    assert first["keeps"] == ["the domain example.org"]
+    assert (first["stop_at"], first["slack_seconds"]) == (f"{in_days(5)}T00:00:00Z", None)
+    assert {frozenset(row) for row in fleet.ask("status")} == {frozenset(first)}
+    told = fleet.do("status")
+    assert "the domain example.org   dns" in told
+    assert "The contract dns of the domain example.org stops in 4 d" in told
+    assert [row["server"] for row in fleet.ask("status", "web-1")] == ["web-1"]
+    renewing = ("--decision", "renewing", "--reason", "ordered")
+    fleet.do("contract", "ack", "dns", *renewing)
+    (decided,) = (row for row in fleet.ask("status") if row["contract"] == "dns")
+    assert decided["verdict"] == "safe"
+    assert "ordered" in decided["acknowledged"]
+
+
 def test_only_what_is_near_its_stop_is_planned(fleet: Program) -> None:
     (run,) = fleet.ask("plan")
     assert set(run) >= PLAN_FIELDS
