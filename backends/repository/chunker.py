@@ -36,9 +36,10 @@ def chunks(stream: Readable, head: bytes = b"") -> Iterator[bytes]:
     cutter = FastCDC(_EXPECTED, min_size=SMALLEST, max_size=LARGEST)
     rest, ended = head, False
     while not ended:
-        block = read_most(stream, _BLOCK, first=_BLOCK)
-        ended = len(block) < _BLOCK
-        *whole, rest = _cut(cutter, rest + block)
+        block = read_most(stream, _BLOCK, first=_BLOCK, head=rest)
+        ended = len(block) < len(rest) + _BLOCK
+        *whole, rest = _cut(cutter, block)
+        del block  # whoever takes the pieces may take his time
         yield from whole
     if rest:
         yield rest
@@ -53,12 +54,14 @@ def _cut(cutter: FastCDC, data: bytes) -> list[bytes]:
     return pieces
 
 
-def read_most(stream: Readable, limit: int, *, first: int = _FIRST_READ) -> bytes:
-    """Up to `limit` bytes; fewer only where the stream ends.
+def read_most(
+    stream: Readable, limit: int, *, first: int = _FIRST_READ, head: bytes = b""
+) -> bytes:
+    """Up to `limit` bytes after `head`; fewer only where the stream ends.
 
     It begins with a small read: the buffer for a large one costs more than most files.
     """
-    parts: list[bytes] = []
+    parts = [head] if head else []
     size = min(limit, first)
     while limit > 0 and (part := stream.read(size)):
         parts.append(part)

@@ -23,6 +23,8 @@ _COMPRESSED_ENTRY: Final = struct.Struct("<BII32s")
 _LARGEST_HEADER: Final = 16 << 20
 #: How many blobs may share a pack so that its header stays readable for stock restic.
 MOST_ENTRIES: Final = (_LARGEST_HEADER - OVERHEAD) // _COMPRESSED_ENTRY.size
+#: Bytes from which a blob is not copied before the pack is put together.
+_LARGE: Final = 128 << 10
 #: A first read of this many bytes usually holds the whole header.
 _EAGER: Final = 4096
 #: Whether a type byte stands for a compressed blob, and of which kind.
@@ -80,7 +82,8 @@ class PackBuilder:
 
     def __init__(self, kind: BlobKind) -> None:
         self.kind = kind
-        self._content = bytearray()
+        self._parts: list[bytes | bytearray] = []
+        self._size = 0
         self._blobs: list[PackedBlob] = []
 
     def __len__(self) -> int:
@@ -89,28 +92,29 @@ class PackBuilder:
     @property
     def size(self) -> int:
         """Bytes of the blobs so far; the header comes on top."""
-        return len(self._content)
+        return self._size
 
     def is_full(self, target: int) -> bool:
         """Whether it has reached `target` bytes, or as many blobs as a header can name."""
-        return len(self._content) >= target or len(self._blobs) >= MOST_ENTRIES
+        return self._size >= target or len(self._blobs) >= MOST_ENTRIES
 
     def add(self, blob: SealedBlob) -> None:
         """Append a blob."""
         placed = PackedBlob(
             kind=self.kind,
             id=blob.id,
-            offset=len(self._content),
+            offset=self._size,
             length=len(blob.sealed),
             uncompressed_length=blob.uncompressed_length,
         )
-        self._content += blob.sealed
+        self._append(blob.sealed)
         self._blobs.append(placed)
 
     def absorb(self, other: "PackBuilder") -> None:
         """Append another builder's blobs; it must not be used any more."""
-        shift = len(self._content)
-        self._content += other._content  # noqa: SLF001 - of the same class
+        shift = self._size
+        for part in other._parts:  # noqa: SLF001 - of the same class
+            self._append(part)
         self._blobs += [replace(blob, offset=blob.offset + shift) for blob in other._blobs]  # noqa: SLF001 - likewise
 
     def finish(self, master: MasterKey) -> SealedPack:
@@ -119,11 +123,20 @@ class PackBuilder:
         Raises:
             MemoryFault: the sealed header does not decode to what was packed.
         """
-        blobs, content = tuple(self._blobs), self._content
-        content += _seal_header(master, blobs)
-        whole = bytes(content)
-        self._blobs, self._content = [], bytearray()
+        blobs = tuple(self._blobs)
+        whole = b"".join((*self._parts, _seal_header(master, blobs)))
+        self._blobs, self._parts, self._size = [], [], 0
         return SealedPack(id=hashlib.sha256(whole).digest(), content=whole, blobs=blobs)
+
+    def _append(self, sealed: bytes | bytearray) -> None:
+        """Large parts stay as they are until the end; of many small ones the heap gets holes."""
+        self._size += len(sealed)
+        if len(sealed) >= _LARGE:
+            self._parts.append(sealed)
+        elif self._parts and isinstance(self._parts[-1], bytearray):
+            self._parts[-1] += sealed
+        else:
+            self._parts.append(bytearray(sealed))
 
 
 def encode_header(blobs: tuple[PackedBlob, ...]) -> bytes:

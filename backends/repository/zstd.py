@@ -9,8 +9,9 @@ import zstandard
 from backends.errors import RepositoryDamaged
 from backends.repository.crypto import Buffer
 
-#: Speed and ratio near those of stock restic's default.
-DEFAULT_LEVEL: Final = 3
+#: Stores as much as stock restic's default does, to one or two per cent, and costs a third less
+#: than level 3. What does not compress goes through at memory speed, so that no trial is needed.
+DEFAULT_LEVEL: Final = 2
 
 
 class Compressor(Protocol):
