@@ -161,6 +161,8 @@ class PullReport:
         seconds: Duration.
         attempts: How many times rsync ran (a second pass follows vanished files).
         rsync_version: Of this machine, e.g. `3.5.0`.
+        changed: Every path of the image that was changed, made or removed, relative to it; None
+            where that is not known for sure.
     """
 
     complete: bool
@@ -171,3 +173,4 @@ class PullReport:
     seconds: float
     attempts: int
     rsync_version: str
+    changed: frozenset[bytes] | None = None

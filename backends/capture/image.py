@@ -2,105 +2,42 @@
 
 Every folder becomes one tree blob. File content comes from the ledger (stored in this run), from
 the parent snapshot (the staged file has not been touched since: same size, mtime, ctime, inode;
-restic's own rule), or, failing both, is read now.
+restic's own rule), or, failing both, is read now. With an `Edition` only what it names is looked
+at, and everything else is the parent's.
 """
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import stat as file_type
+from collections.abc import Callable, Collection, Iterable
 
 from backends.capture.cut import Cut, may_be_kept
 from backends.capture.doubt import is_untouched
-from backends.capture.fake_super import SourceAttributes, read_attributes
+from backends.capture.edition import EditImpossibleError, Edition, ImageBase
+from backends.capture.entries import (
+    Entry,
+    FileRecord,
+    Folder,
+    Found,
+    ImageTotals,
+    describe,
+    list_folder,
+    look_at,
+    name_entries,
+    sha256_of,
+)
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.packing import Packing
 from backends.capture.selection import Selection
+from backends.capture.touched import Touched
 from backends.errors import LocalPathUnusable
+from backends.repository.blob import identify
 from backends.repository.index import Index
-from backends.repository.tree import Node, NodeType, encode_tree, go_mode
+from backends.repository.tree import Node, NodeType, encode_tree
 from backends.repository.writer import RepositoryWriter
 from backends.types import BlobId, BlobKind, Omission
 
-EMPTY_SHA256 = hashlib.sha256(b"").digest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileRecord:
-    """One regular file as the snapshot holds it.
-
-    Attributes:
-        path: Relative to the image, raw bytes.
-        size: Bytes.
-        blobs: Content.
-        sha256: Of the whole file, or None where an unchanged file's is not known from its blobs.
-        compared: The source's checksum was compared in this run.
-        unchanged: The content is the parent snapshot's; never set beside `compared`.
-    """
-
-    path: bytes
-    size: int
-    blobs: tuple[BlobId, ...]
-    sha256: bytes | None
-    compared: bool
-    unchanged: bool
-
-
-@dataclass(slots=True)
-class ImageTotals:
-    """What the walk has met so far."""
-
-    files: int = 0
-    folders: int = 0
-    others: int = 0
-    bytes: int = 0
-    omissions: list[Omission] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """One staged entry with what its source was."""
-
-    name: bytes
-    path: bytes
-    place: bytes
-    stat: os.stat_result
-    source: SourceAttributes
-
-
-@dataclass(slots=True, kw_only=True)
-class _Folder:
-    """One folder on the way; `entry` describes it, or `itself` where it is untouched."""
-
-    path: bytes
-    place: bytes
-    entry: _Entry | None = None
-    itself: Node | None = None
-    selection: Selection
-    parent: BlobId | None
-    known: dict[bytes, Node]
-    entries: Iterator[os.DirEntry[bytes]]
-    nodes: list[Node] = field(default_factory=list)
-    touched: bool = False
-
-    def add(self, node: Node) -> None:
-        """The next entry, which may be the parent's own."""
-        self.nodes.append(node)
-        if self.known.get(node.name) is not node:
-            self.touched = True
-
-    @property
-    def is_untouched(self) -> bool:
-        """Whether its tree is the parent's, to the byte."""
-        return not self.touched and len(self.nodes) == len(self.known)
-
-    def describe(self, tree: BlobId) -> Node:
-        """Its node, now that its tree is known."""
-        if self.itself is not None:
-            return self.itself if self.itself.subtree == tree else self.itself.with_subtree(tree)
-        assert self.entry is not None  # noqa: S101 - only the root has neither
-        return _describe(self.entry, NodeType.DIR, subtree=tree)
+_EMPTY_TREE = identify(encode_tree(()))
 
 
 class ImageWalk:
@@ -118,10 +55,16 @@ class ImageWalk:
         on_file: Callable[[FileRecord], None],
         sha256_before: Callable[[bytes], bytes | None],
         cut: Cut | None = None,
+        edition: Edition | None = None,
         halt: Halt | None = None,
     ) -> None:
-        """Prepare; `cut` says that the pull broke off, so that not all of the image counts."""
+        """Prepare.
+
+        `cut` says that the pull broke off, so that not all of the image counts; `edition`, that
+        only part of it needs to be looked at.
+        """
         self._cut = cut
+        self._edition = edition
         self._halt = halt or NoHalt()
         self._image = image
         self._writer = writer
@@ -131,12 +74,14 @@ class ImageWalk:
         self._load_tree = load_tree
         self._on_file = on_file
         self._sha256_before = sha256_before
-        self.totals = ImageTotals()
+        self.totals = edition.base.totals() if edition else ImageTotals()
         #: Paths of staged entries that are not in the trees, of a pull that broke off.
         self.left_out: set[bytes] = set()
         self._refused: set[int] = set()
         #: Packs that were there before and hold something of this image.
-        self.packs: set[bytes] = set()
+        self.packs: set[bytes] = set(edition.base.packs) if edition else set()
+        #: Inode by path of entries with several names.
+        self.links: dict[bytes, int] = dict(edition.base.links) if edition else {}
 
     def store(self, selection: Selection, parent: BlobId | None) -> BlobId:
         """Write the trees of everything selected; the root tree's id.
@@ -147,16 +92,10 @@ class ImageWalk:
         Raises:
             StoreError, RepositoryError: from the writer.
             LocalPathUnusable: the image itself cannot be read.
+            EditImpossibleError: the parent cannot be edited.
         """
-        root = _Folder(
-            path=b"",
-            place=self._image,
-            selection=selection,
-            parent=parent,
-            known=self._load_known(parent),
-            entries=self._list(self._image, selection),
-        )
-        stack = [root]
+        touched = self._edition.touched if self._edition else None
+        stack = [self._open(b"", self._image, selection, parent, touched)]
         while True:
             folder = stack[-1]
             entry = next(folder.entries, None)
@@ -169,56 +108,133 @@ class ImageWalk:
                 return tree
             stack[-1].add(folder.describe(tree))
 
-    def _list(self, place: bytes, selection: Selection) -> Iterator[os.DirEntry[bytes]]:
-        try:
-            with os.scandir(place) as found:
-                entries = [child for child in found if selection.names(child.name)]
-        except OSError as error:
-            raise LocalPathUnusable(
-                f"Cannot read the staged folder {os.fsdecode(place)!r}: {error.strerror}."
-            ) from error
-        entries.sort(key=_name)
-        return iter(entries)
+    def base(self, tree: BlobId, written: Collection[bytes]) -> ImageBase:
+        """What is known of the image now that its packs, `written` ones among them, are stored."""
+        return ImageBase(
+            tree=tree,
+            files=self.totals.files,
+            folders=self.totals.folders,
+            others=self.totals.others,
+            total_bytes=self.totals.bytes,
+            packs=frozenset(self.packs).union(written),
+            links=self.links,
+        )
+
+    def _open(
+        self,
+        path: bytes,
+        place: bytes,
+        selection: Selection,
+        tree: BlobId | None,
+        touched: Touched | None,
+        *,
+        itself: Node | None = None,
+        entry: Entry | None = None,
+    ) -> Folder:
+        known = self._load_known(tree)
+        if touched is None:
+            found, kept = list_folder(place, selection), []
+        else:
+            found = name_entries(place, selection, touched.below)
+            kept = [node for name, node in known.items() if name not in touched.below]
+        return Folder(
+            path=path,
+            place=place,
+            entry=entry,
+            itself=itself,
+            selection=selection,
+            parent=tree,
+            known=known,
+            entries=iter(found),
+            below=touched,
+            nodes=kept,
+        )
 
     def _load_known(self, tree: BlobId | None) -> dict[bytes, Node]:
-        return {node.name: node for node in self._load_tree(tree)} if tree else {}
+        nodes = self._load_tree(tree) if tree else []
+        if self._edition and tree and not nodes and tree != _EMPTY_TREE:
+            raise EditImpossibleError  # a damaged folder reads as if it were empty
+        return {node.name: node for node in nodes}
 
-    def _visit(self, stack: list[_Folder], folder: _Folder, found: os.DirEntry[bytes]) -> None:
-        stat = found.stat(follow_symlinks=False)
+    def _visit(self, stack: list[Folder], folder: Folder, found: Found) -> None:
         path = folder.path + b"/" + found.name if folder.path else found.name
         known = folder.known.get(found.name)
+        stat = self._stat(found)
+        if self._edition is not None and known is not None:
+            self._take_out(self._edition, path, known, stat)
+        if stat is None:
+            return
         if known is not None and is_untouched(stat, known):
             if known.type is NodeType.DIR:
                 stack.append(self._enter(folder, found, path, known=known, itself=known))
                 return
             if self._keep(path, known):
-                folder.add(known)
+                self._add(folder, path, known)
                 return
-        self._record(stack, folder, found, _look_at(found, path, stat), known)
+        self._record(stack, folder, found, look_at(found, path, stat), known)
+
+    def _stat(self, found: Found) -> os.stat_result | None:
+        try:
+            return found.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            if self._edition is None:
+                raise
+            return None
+
+    def _take_out(
+        self, edition: Edition, path: bytes, known: Node, stat: os.stat_result | None
+    ) -> None:
+        """Count an entry of the parent off; if it is still there, it is counted again."""
+        self.links.pop(path, None)
+        if known.type is not NodeType.DIR:
+            self._count_off(known)
+        elif stat is not None and file_type.S_ISDIR(stat.st_mode):
+            self.totals.folders -= 1
+            return
+        else:
+            self._take_out_below(path, known)
+        edition.removed.append(path)
+
+    def _take_out_below(self, path: bytes, known: Node) -> None:
+        """Count a folder of the parent off with all that is in it."""
+        pending = [(path, known)]
+        while pending:
+            path, node = pending.pop()
+            self.links.pop(path, None)
+            self._count_off(node)
+            below = self._load_known(node.subtree).values()
+            pending += ((path + b"/" + child.name, child) for child in below)
+
+    def _count_off(self, known: Node) -> None:
+        if known.type is NodeType.FILE:
+            self.totals.files -= 1
+            self.totals.bytes -= known.size
+        elif known.type is NodeType.DIR:
+            self.totals.folders -= 1
+        else:
+            self.totals.others -= 1
 
     def _enter(
         self,
-        folder: _Folder,
-        found: os.DirEntry[bytes],
+        folder: Folder,
+        found: Found,
         path: bytes,
         *,
         known: Node | None,
         itself: Node | None = None,
-        entry: _Entry | None = None,
-    ) -> _Folder:
+        entry: Entry | None = None,
+    ) -> Folder:
         self.totals.folders += 1
-        selection = folder.selection.below(found.name)
         subtree = known.subtree if known else None
-        return _Folder(
-            path=path,
-            place=found.path,
-            entry=entry,
-            itself=itself,
-            selection=selection,
-            parent=subtree,
-            known=self._load_known(subtree),
-            entries=self._list(found.path, selection),
-        )
+        # What is new is looked at as a whole, whatever was said of it.
+        touched = folder.below.below[found.name] if folder.below and subtree else None
+        selection = folder.selection.below(found.name)
+        return self._open(path, found.path, selection, subtree, touched, itself=itself, entry=entry)
+
+    def _add(self, folder: Folder, path: bytes, node: Node) -> None:
+        if node.links > 1:
+            self.links[path] = node.inode
+        folder.add(node)
 
     def _keep(self, path: bytes, known: Node) -> bool:
         """Take an untouched entry over from the parent; False where its content is not there."""
@@ -236,7 +252,7 @@ class ImageWalk:
                 path=path,
                 size=known.size,
                 blobs=known.content,
-                sha256=_sha256_of(known.content),
+                sha256=sha256_of(known.content),
                 compared=False,
                 unchanged=True,
             )
@@ -245,10 +261,10 @@ class ImageWalk:
 
     def _record(
         self,
-        stack: list[_Folder],
-        folder: _Folder,
-        found: os.DirEntry[bytes],
-        entry: _Entry,
+        stack: list[Folder],
+        folder: Folder,
+        found: Found,
+        entry: Entry,
         known: Node | None,
     ) -> None:
         """Describe an entry that is new or was touched."""
@@ -265,16 +281,17 @@ class ImageWalk:
             self._fill(folder, entry, known)
         else:
             self.totals.others += 1
-            folder.add(_describe(entry, kind))
+            self._add(folder, entry.path, describe(entry, kind))
 
-    def _fill(self, folder: _Folder, entry: _Entry, known: Node | None) -> None:
+    def _fill(self, folder: Folder, entry: Entry, known: Node | None) -> None:
         record = self._take_stored(entry, known)
         if record is None:
             self.left_out.add(entry.path)
             return
         self._note_packs(BlobKind.DATA, record.blobs)
         self._report(record)
-        folder.add(_describe(entry, NodeType.FILE, content=record.blobs, size=record.size))
+        node = describe(entry, NodeType.FILE, content=record.blobs, size=record.size)
+        self._add(folder, entry.path, node)
 
     def _report(self, record: FileRecord) -> None:
         self.totals.files += 1
@@ -286,7 +303,7 @@ class ImageWalk:
             if (pack := self._index.pack_of(kind, blob)) is not None:
                 self.packs.add(pack)
 
-    def _take_stored(self, entry: _Entry, known: Node | None) -> FileRecord | None:
+    def _take_stored(self, entry: Entry, known: Node | None) -> FileRecord | None:
         """What was stored in this run, or is now; None where it is left out.
 
         A file of which only the attributes changed was touched, so it is read again. Where that
@@ -312,7 +329,7 @@ class ImageWalk:
     def _find(self, stat: os.stat_result) -> StoredContent | None:
         return None if stat.st_ino in self._refused else self._ledger.find(stat)
 
-    def _read(self, entry: _Entry, known: Node | None) -> StoredContent | None:
+    def _read(self, entry: Entry, known: Node | None) -> StoredContent | None:
         if self._cut is not None and not may_be_kept(entry.stat, known):
             return None
         content = self._packing.pack(entry.place, None)
@@ -329,7 +346,7 @@ class ImageWalk:
             return True
         return self._sha256_before(path) == content.sha256
 
-    def _save(self, folder: _Folder) -> BlobId:
+    def _save(self, folder: Folder) -> BlobId:
         parent = folder.parent
         if parent is not None and folder.is_untouched and self._index.has(BlobKind.TREE, parent):
             tree = parent
@@ -337,55 +354,3 @@ class ImageWalk:
             tree = self._writer.save_blob(BlobKind.TREE, encode_tree(folder.nodes))
         self._note_packs(BlobKind.TREE, (tree,))
         return tree
-
-
-def _name(entry: os.DirEntry[bytes]) -> bytes:
-    return entry.name
-
-
-def _sha256_of(content: tuple[BlobId, ...]) -> bytes | None:
-    """A file's digest where its blobs tell it: one blob is the file; none is the empty file."""
-    if len(content) > 1:
-        return None
-    return content[0] if content else EMPTY_SHA256
-
-
-def _look_at(found: os.DirEntry[bytes], path: bytes, stat: os.stat_result) -> _Entry:
-    return _Entry(
-        name=found.name,
-        path=path,
-        place=found.path,
-        stat=stat,
-        source=read_attributes(found.path, stat),
-    )
-
-
-def _describe(
-    entry: _Entry,
-    kind: NodeType,
-    *,
-    content: tuple[BlobId, ...] | None = None,
-    size: int = 0,
-    subtree: BlobId | None = None,
-) -> Node:
-    """A node with the source's attributes and the staged file's inode, ctime and link count."""
-    stat, source = entry.stat, entry.source
-    return Node(
-        name=entry.name,
-        type=kind,
-        mode=go_mode(source.mode),
-        mtime_ns=stat.st_mtime_ns,
-        atime_ns=stat.st_mtime_ns,
-        ctime_ns=stat.st_ctime_ns,
-        uid=source.uid,
-        gid=source.gid,
-        inode=stat.st_ino,
-        device_id=stat.st_dev,
-        size=size,
-        links=0 if kind is NodeType.DIR else stat.st_nlink,
-        link_target=source.link_target or b"",
-        device=os.makedev(*source.rdev) if source.rdev else 0,
-        xattrs=source.xattrs,
-        content=content,
-        subtree=subtree,
-    )

@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 
 from backends.capture.cut import CUTS, Cut, Received, shortfall
 from backends.capture.doubt import move_time, question, vouched_inodes
+from backends.capture.edition import EditImpossibleError, Edition, ImageBase, plan_edition
+from backends.capture.entries import FileRecord
 from backends.capture.halt import Halt, NoHalt
-from backends.capture.image import FileRecord, ImageWalk
+from backends.capture.image import ImageWalk
 from backends.capture.intake import Intake
 from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
@@ -70,6 +72,8 @@ class CaptureReport:
         earlier_packs: Packs of earlier runs that the tree refers to (SHA-256, raw).
         cut: Why the pull broke off, where it did; the tree is then a checkpoint, see `cut`.
         left_out: Staged files that a checkpoint has not, relative to the image.
+        edition: What was looked at, where that was not the whole image.
+        base: What the image is now; None where it is not what the tree says.
     """
 
     tree: BlobId
@@ -83,6 +87,8 @@ class CaptureReport:
     earlier_packs: frozenset[bytes]
     cut: BackendError | None = None
     left_out: frozenset[bytes] = frozenset()
+    edition: Edition | None = None
+    base: ImageBase | None = None
 
 
 class Capture:
@@ -94,11 +100,13 @@ class Capture:
         index: What the writer knows to be stored.
         load_tree: Reads a tree of the parent snapshot.
         progress: Advanced as things go on.
-        on_file: Told each regular file in the order of the trees.
+        on_file: Told each regular file in the order of the trees; only where the whole image is
+            looked at, see `CaptureReport.edition`.
         sha256_before: A file's digest in the parent snapshot; None where there is no parent.
         workers: Threads that store what arrives.
         precious: Paths to be stored before the rest, in order; each below one of the spec's.
         halt: Ends it before its time.
+        base: What the image is known to have been equal to; None to look at all of it.
     """
 
     def __init__(
@@ -114,7 +122,10 @@ class Capture:
         workers: int = 2,
         precious: tuple[str, ...] = (),
         halt: Halt | None = None,
+        base: ImageBase | None = None,
     ) -> None:
+        self._base = base
+        self._is_sure = True
         self._precious = precious
         self._halt = halt or NoHalt()
         self._received = Received()
@@ -147,14 +158,14 @@ class Capture:
         try:
             self._question(parent)
             report, cut = self._pull_or_cut(spec, pull)
-            tree, walk = self._walk(spec, parent, cut)
+            tree, walk, edition = self._record_image(spec, parent, cut, report)
             self._progress.enter(CapturePhase.FLUSH)
             self._writer.flush()
         except BaseException as error:
             self._salvage(error)
             raise
         self._progress.enter(CapturePhase.DONE)
-        return self._report(report, tree, walk, cut)
+        return self._report(report, tree, walk, cut, edition)
 
     def _question(self, parent: BlobId | None) -> None:
         """Have rsync send again what may be in staging without anybody knowing its checksum."""
@@ -219,6 +230,7 @@ class Capture:
             report, unequal = self._pull_once(replace(spec, only=(path,)), pull, ())
         except (SourcePathMissing, SourceAccessDenied):
             # Safe to pass over: the pull of everything says what is to be said of it.
+            self._is_sure = False
             return None
         for wrong in unequal:
             move_time(os.fsencode(self._staging.image) + b"/" + wrong)
@@ -250,10 +262,24 @@ class Capture:
             return True
         return content is not None and content.compared
 
-    def _walk(
-        self, spec: PullSpec, parent: BlobId | None, cut: Cut | None
-    ) -> tuple[BlobId, ImageWalk]:
+    def _record_image(
+        self, spec: PullSpec, parent: BlobId | None, cut: Cut | None, report: PullReport
+    ) -> tuple[BlobId, ImageWalk, Edition | None]:
+        """The trees: by what has changed where that is known, else by all that is there."""
         self._progress.enter(CapturePhase.TREES)
+        base, changed = self._base, report.changed
+        if base is None or changed is None or cut or not self._is_sure or base.tree != parent:
+            return *self._walk(spec, parent, cut, None), None
+        try:
+            edition = plan_edition(os.fsencode(self._staging.image), base, changed)
+            return *self._walk(spec, parent, None, edition), edition
+        except EditImpossibleError:
+            self._counts = dict.fromkeys(self._counts, 0)
+            return *self._walk(spec, parent, None, None), None
+
+    def _walk(
+        self, spec: PullSpec, parent: BlobId | None, cut: Cut | None, edition: Edition | None
+    ) -> tuple[BlobId, ImageWalk]:
         walk = ImageWalk(
             os.fsencode(self._staging.image),
             writer=self._writer,
@@ -261,18 +287,21 @@ class Capture:
             ledger=self._ledger,
             packing=self._packing,
             load_tree=self._load_tree,
-            on_file=self._record,
+            on_file=self._noting(edition.records.append if edition else self._on_file),
             sha256_before=self._sha256_before or (lambda _: None),
             cut=cut,
+            edition=edition,
             halt=self._halt,
         )
         return walk.store(select(spec.paths), parent), walk
 
-    def _record(self, record: FileRecord) -> None:
-        self._halt.check()
-        kind = "compared" if record.compared else "unchanged" if record.unchanged else "uncompared"
-        self._counts[kind] += 1
-        self._on_file(record)
+    def _noting(self, hand_on: Callable[[FileRecord], None]) -> Callable[[FileRecord], None]:
+        def note(record: FileRecord) -> None:
+            self._halt.check()
+            self._counts[_kind(record)] += 1
+            hand_on(record)
+
+        return note
 
     def _salvage(self, error: BaseException) -> None:
         if isinstance(error, StoreError):
@@ -285,13 +314,21 @@ class Capture:
             return
 
     def _report(
-        self, pull: PullReport, tree: BlobId, walk: ImageWalk, cut: Cut | None
+        self,
+        pull: PullReport,
+        tree: BlobId,
+        walk: ImageWalk,
+        cut: Cut | None,
+        edition: Edition | None,
     ) -> CaptureReport:
         mismatched = self._ledger.mismatched
         self._drop_mismatched(mismatched)
         omissions = tuple(Omission(path=path, reason=MISMATCH) for path in mismatched)
         totals = walk.totals
         compared, unchanged, uncompared = self._counts.values()
+        # What an edition has not looked at is the parent's.
+        unchanged += totals.files - sum(self._counts.values())
+        written = {receipt.pack for receipt in self._writer.receipts}
         error = self._end(cut, walk)
         if error is not None:
             found = shortfall(error, earlier=unchanged, left_out=len(walk.left_out))
@@ -310,9 +347,11 @@ class Capture:
                 mismatched=len(mismatched),
             ),
             omissions=pull.omissions + tuple(totals.omissions) + omissions,
-            earlier_packs=frozenset(walk.packs) - {r.pack for r in self._writer.receipts},
+            earlier_packs=frozenset(walk.packs) - written,
             cut=error,
             left_out=frozenset(walk.left_out),
+            edition=edition,
+            base=None if error or mismatched else walk.base(tree, written),
         )
 
     def _end(self, cut: Cut | None, walk: ImageWalk) -> BackendError | None:
@@ -329,6 +368,12 @@ class Capture:
             os.unlink(os.fsencode(self._staging.image) + b"/" + path)  # noqa: PTH108 - raw bytes
 
 
+def _kind(record: FileRecord) -> str:
+    if record.compared:
+        return "compared"
+    return "unchanged" if record.unchanged else "uncompared"
+
+
 def _joined(first: PullReport, again: PullReport) -> PullReport:
     """Two pulls of the same, as one."""
     return replace(
@@ -338,4 +383,11 @@ def _joined(first: PullReport, again: PullReport) -> PullReport:
         vanished=tuple(dict.fromkeys((*first.vanished, *again.vanished))),
         seconds=first.seconds + again.seconds,
         attempts=first.attempts + again.attempts,
+        changed=_united(first.changed, again.changed),
     )
+
+
+def _united(
+    first: frozenset[bytes] | None, again: frozenset[bytes] | None
+) -> frozenset[bytes] | None:
+    return None if first is None or again is None else first | again

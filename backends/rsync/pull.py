@@ -169,6 +169,7 @@ class RsyncPull:
 
     def _take(self, line: bytes, spool: Spool, tally: Tally) -> None:
         event = parse_line(line)
+        tally.changes.note(event)
         if event is None:
             return
         if isinstance(event, Arrival):
@@ -212,6 +213,7 @@ def _report(spec: PullSpec, passes: list[_Pass], tally: Tally, version: RsyncVer
         seconds=tally.seconds,
         attempts=len(passes),
         rsync_version=str(version),
+        changed=None if partial else tally.changes.all(),
     )
 
 

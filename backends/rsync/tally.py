@@ -6,6 +6,7 @@ from pathlib import Path
 
 from backends.errors import BudgetExceeded, TransferInterrupted
 from backends.process import readable_name
+from backends.rsync.changes import ChangedPaths
 from backends.rsync.output import Change, ChangeKind
 from backends.types import Arrival, Omission, PullSpec
 
@@ -31,6 +32,7 @@ class Tally:
         self._landed = 0
         self._wire = {0: 0}
         self._oversize: dict[bytes, Omission] = {}
+        self.changes = ChangedPaths()
         self.lines = 0
         self.arrivals = 0
         self.received = 0

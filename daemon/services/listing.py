@@ -7,7 +7,7 @@ from pathlib import Path
 
 import zstandard
 
-from backends.capture.image import FileRecord
+from backends.capture.entries import FileRecord
 from daemon.domain.pathtext import RawPath
 from daemon.domain.sums import FileSum, read_sums, write_sums
 from daemon.errors import ManifestInvalid
