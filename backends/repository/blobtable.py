@@ -46,13 +46,14 @@ class BlobTable:
         return len(self._packs)
 
     def __contains__(self, blob_id: bytes) -> bool:
-        return any(True for _ in self._rows(blob_id))
+        return self.first_row(blob_id) is not None
 
     def add(self, blob_id: bytes, place: Place) -> bool:
         """Append a row; False where the blob is known at this very place."""
-        for row in self._rows(blob_id):
-            if (self._packs[row], self._offsets[row]) == (place.pack, place.offset):
-                return False
+        if self.first_row(blob_id) is not None:
+            for row in self._rows(blob_id):
+                if (self._packs[row], self._offsets[row]) == (place.pack, place.offset):
+                    return False
         # Readers find a row by its slot, so the slot comes last.
         self._ids += blob_id
         self._offsets.append(place.offset)
@@ -70,7 +71,19 @@ class BlobTable:
 
     def first_pack(self, blob_id: bytes) -> int | None:
         """The pack of one row of a blob, or None where there is no row."""
-        return next((self._packs[row] for row in self._rows(blob_id)), None)
+        row = self.first_row(blob_id)
+        return None if row is None else self._packs[row]
+
+    def first_row(self, blob_id: bytes) -> int | None:
+        """The number of one row of a blob, or None where there is no row."""
+        slots, is_at = self._slots, self._ids.startswith
+        mask = len(slots) - 1
+        slot = int.from_bytes(blob_id[:8], "little") & mask
+        while row := slots[slot]:
+            if is_at(blob_id, (row - 1) * _ID_SIZE):
+                return row - 1
+            slot = (slot + 1) & mask
+        return None
 
     def place(self, row: int) -> Place:
         """One row by its number."""

@@ -96,6 +96,12 @@ class Index:
         number = self._tables[kind].first_pack(blob_id)
         return None if number is None else self._packs[number]
 
+    def first(self, kind: BlobKind, blob_id: BlobId) -> BlobLocation | None:
+        """One place of a blob, or None where it is unknown."""
+        table = self._tables[kind]
+        row = table.first_row(blob_id)
+        return None if row is None else self._location(kind, blob_id, table.place(row))
+
     def lookup(self, kind: BlobKind, blob_id: BlobId) -> tuple[BlobLocation, ...]:
         """Every place of a blob; empty where it is unknown."""
         places = self._tables[kind].places(blob_id)

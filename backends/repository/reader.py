@@ -6,6 +6,7 @@ from typing import Final
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged, RepositoryError
 from backends.protocols import ObjectStore
+from backends.repository.batches import batch_blobs, open_batch
 from backends.repository.blob import open_blob, plain_length
 from backends.repository.crypto import Buffer
 from backends.repository.index import BlobLocation, Index
@@ -93,17 +94,17 @@ class BlobReader:
         Raises:
             RepositoryDamaged: no index lists it.
         """
-        places = self.index.lookup(kind, blob_id)
-        if not places:
+        place = self.index.first(kind, blob_id)
+        if place is None:
             raise RepositoryDamaged(f"{_name(kind, blob_id)} is in no index.")
-        return places[0]
+        return place
 
     def size(self, blob_id: BlobId) -> int | None:
         """Plain bytes that a data blob has by the index, or None where it is in none."""
-        places = self.index.lookup(BlobKind.DATA, blob_id)
-        if not places:
+        place = self.index.first(BlobKind.DATA, blob_id)
+        if place is None:
             return None
-        return plain_length(places[0].blob.length, places[0].blob.uncompressed_length)
+        return plain_length(place.blob.length, place.blob.uncompressed_length)
 
     def read_pack(
         self, pack: bytes, blobs: Iterable[PackedBlob]
@@ -134,11 +135,10 @@ class BlobReader:
     ) -> Iterator[tuple[PackedBlob, bytes | RepositoryError]]:
         """Open the blobs of a span that was fetched; see `read_pack`."""
         data = memoryview(fetched)
-        for blob in span.blobs:
-            try:
-                yield blob, self.open(blob, span.sealed(data, blob))
-            except RepositoryDamaged:
-                yield blob, self._load_or_reason(blob)
+        for batch in batch_blobs(span.blobs):
+            sealed = [span.sealed(data, blob) for blob in batch]
+            for blob, plain in zip(batch, open_batch(self._master, batch, sealed), strict=True):
+                yield blob, self._load_or_reason(blob) if plain is None else plain
 
     def _load_or_reason(self, blob: PackedBlob) -> bytes | RepositoryError:
         """Try once more, and every other place of the blob."""

@@ -81,6 +81,8 @@ class Metadata:
 
     def apply_to_open(self, descriptor: int, node: Node, path: bytes) -> None:
         """Complete a file or folder that is open."""
+        if not node.xattrs and self._apply_plainly(descriptor, node):
+            return
         attempt = self._shortfalls.attempt
         owned = self._own(node, path)
         if self._owners:
@@ -90,6 +92,22 @@ class Metadata:
         mode = self._mode(node, path, owned=owned)
         attempt("mode", path, partial(os.fchmod, descriptor, mode))
         attempt("times", path, partial(os.utime, descriptor, ns=(node.atime_ns, node.mtime_ns)))
+
+    def _apply_plainly(self, descriptor: int, node: Node) -> bool:
+        """The usual case, step by step; False where something has to be noted.
+
+        Whatever was done by then may be done again.
+        """
+        if not self._owners and (node.uid, node.gid) != self._self:
+            return False
+        try:
+            if self._owners:
+                os.fchown(descriptor, node.uid, node.gid)
+            os.fchmod(descriptor, permissions(node.mode))
+            os.utime(descriptor, ns=(node.atime_ns, node.mtime_ns))
+        except (OSError, OverflowError):
+            return False
+        return True
 
     def apply_to_name(self, folder: int, node: Node, path: bytes) -> None:
         """Complete a link, pipe or device that was just made in the folder open as `folder`."""

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from backends.errors import LocalDiskFull, LocalError, LocalPathUnusable, TargetNotEmpty
+from backends.repository.beneath import LONGEST, BeneathOpener, can_open_beneath
 from backends.repository.descriptors import Descriptors
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _AGAIN: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_create: Final = BeneathOpener(_NEW, 0o600)
 _OPEN_FOLDERS: Final = 128
 _OPEN_FILES: Final = 64
 #: What no other file of the target would be spared either.
@@ -48,6 +50,7 @@ class Target:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._root = _open_empty(path)
+        self._quick = can_open_beneath(self._root)
         self._folders = Descriptors(_OPEN_FOLDERS)
         self._files = Descriptors(_OPEN_FILES)
 
@@ -73,6 +76,8 @@ class Target:
         """The descriptor of a new file, for the caller to close. Raises OSError."""
         if not folder:
             return os.open(name, _NEW, 0o600, dir_fd=self._root)
+        if self._quick and len(folder) + len(name) < LONGEST:
+            return _create.open(self._root, folder + b"/" + name)
         parent = self._folders.take(folder, self._open_folder)
         try:
             return os.open(name, _NEW, 0o600, dir_fd=parent)
