@@ -4,13 +4,11 @@ from typing import Annotated
 
 import typer
 
-from daemon.bootstrap import Application
 from daemon.cli.contract_options import NameArgument, TimezoneOption
 from daemon.cli.contract_output import acknowledgement_json, answer
 from daemon.cli.opening import open_application
 from daemon.cli.output import JsonOption, Output, instant
 from daemon.domain.acknowledgement import Decision
-from daemon.domain.contract import Contract
 from daemon.errors import UsageError
 from daemon.services.registry import expiry_of
 
@@ -33,6 +31,9 @@ def renew(
     force: Annotated[
         bool, typer.Option("--force", help="Accept a date that is past or earlier.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Record nothing; show what would come of it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Record that a contract was prolonged: by whom, when, and on what evidence."""
@@ -46,13 +47,18 @@ def renew(
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
         if until is not None:
-            contract = _renew_until(application, name, until, timezone, evidence, force=force)
+            zone = timezone or application.registry.contract(name).expiry.timezone
+            contract = application.registry.renew_contract(
+                name, expiry_of(until, zone), evidence=evidence, force=force, dry_run=dry_run
+            )
         else:
             contract, how = application.registry.prolong_contract(
-                name, term or "", evidence=evidence, force=force
+                name, term or "", evidence=evidence, force=force, dry_run=dry_run
             )
             output.note(how)
         answer(output, application.registry.facts(contract), application.clock.now())
+    if dry_run:
+        output.say("This was a dry run; nothing was recorded.")
 
 
 def acknowledge(
@@ -102,18 +108,3 @@ def close(
             application.registry.facts(contract),
             application.clock.now(),
         )
-
-
-def _renew_until(
-    application: Application,
-    name: str,
-    until: str,
-    timezone: str | None,
-    evidence: str,
-    *,
-    force: bool,
-) -> Contract:
-    zone = timezone or application.registry.contract(name).expiry.timezone
-    return application.registry.renew_contract(
-        name, expiry_of(until, zone), evidence=evidence, force=force
-    )

@@ -190,7 +190,13 @@ class Registry:
         return facts_of(contract, self._catalogue, self._clock.now().date())
 
     def renew_contract(
-        self, name: str, until: Expiry, *, evidence: str, force: bool = False
+        self,
+        name: str,
+        until: Expiry,
+        *,
+        evidence: str,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> Contract:
         """Record a prolongation.
 
@@ -199,6 +205,7 @@ class Registry:
             until: When it ends now.
             evidence: Why that is believed.
             force: Accept an end that is past, or before the present one.
+            dry_run: Record nothing; only see what would come of it.
 
         Raises:
             NotFound: there is no such contract.
@@ -206,12 +213,17 @@ class Registry:
         """
         with self._units() as unit:
             contract = self._renew(unit, unit.contracts.get(name), until, evidence, force=force)
-            unit.commit()
-        _LOG.info("contract.renewed", contract=name, until=str(until))
+            _settle_renewal(unit, contract, dry_run=dry_run)
         return contract
 
     def prolong_contract(
-        self, name: str, term: str, *, evidence: str, force: bool = False
+        self,
+        name: str,
+        term: str,
+        *,
+        evidence: str,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> tuple[Contract, str]:
         """Record a prolongation by a term.
 
@@ -220,6 +232,7 @@ class Registry:
             term: Like `1y`, `6mo` or `30d`.
             evidence: Why it is believed.
             force: Accept an end that is past.
+            dry_run: See `renew_contract`.
 
         Returns:
             The contract as it is now, and a sentence on how the term was counted.
@@ -234,8 +247,7 @@ class Registry:
             basis = preset.renewal_from if preset else RenewalBasis.UNKNOWN
             until, how = prolong(found.expiry, term, basis, self._clock.now())
             contract = self._renew(unit, found, until, evidence, force=force)
-            unit.commit()
-        _LOG.info("contract.renewed", contract=name, until=str(until))
+            _settle_renewal(unit, contract, dry_run=dry_run)
         return contract, how
 
     def acknowledge_contract(
@@ -324,6 +336,14 @@ class Registry:
             for server in unit.servers.list()
             if server.name in contract.servers or self._guard.store_of(server) in contract.stores
         ]
+
+
+def _settle_renewal(unit: UnitOfWork, contract: Contract, *, dry_run: bool) -> None:
+    """Keep what was recorded, or let it go with the unit of work."""
+    if dry_run:
+        return
+    unit.commit()
+    _LOG.info("contract.renewed", contract=contract.name, until=str(contract.expiry))
 
 
 def _bearing_on(unit: UnitOfWork) -> tuple[Contract, ...]:
