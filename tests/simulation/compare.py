@@ -7,7 +7,6 @@ import argparse
 
 from tests.simulation.report import comparison
 from tests.simulation.soak import soak
-from tests.simulation.tally import WAYS
 
 
 def main() -> None:
@@ -17,7 +16,9 @@ def main() -> None:
     parser.add_argument("--seed", default="1")
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args()
-    print(comparison(soak(given.server_years, given.seed, list(WAYS), given.workers)))
+    years = given.server_years
+    *_, played = soak(years, given.seed, beside=years, workers=given.workers)
+    print(comparison(played.compared))
 
 
 if __name__ == "__main__":

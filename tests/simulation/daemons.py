@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 LEASE = timedelta(seconds=90)
+#: A live owner renews its lease all the time, so it lapses only some time after the owner is gone.
+#: Where no clock is ever wrong it is put down as if renewed for long, and set right at its end.
+RENEWED = timedelta(days=3650)
 #: A pause takes effect at the next checkpoint.
 CHECKPOINT = timedelta(seconds=60)
 
@@ -101,10 +104,12 @@ class SimulatedDaemon:
         self.wake(self._world.now + soon)
 
     def _renew(self) -> None:
-        until = self._world.stamp(self) + LEASE
+        ledger, now = self._world.ledger, self._world.stamp(self)
         for flight in self._world.flights_of(self.host.name):
-            if self._world.ledger.is_ours(flight.run):
-                self._world.ledger.hold(flight.run, until)
+            if ledger.is_ours(flight.run):
+                left = ledger.lease_of(flight.run) - now
+                if left < LEASE or self._world.renewed == LEASE:
+                    ledger.hold(flight.run, now + self._world.renewed)
 
     def _pause(self, run: str) -> None:
         world = self._world
@@ -113,7 +118,7 @@ class SimulatedDaemon:
             flight = world.traffic.flights.get(run)
             if flight is not None and flight.moving:
                 world.record.paused += 1
-                world.break_off(flight, "Paused")
+                world.break_off(flight, "RunPaused")
 
         after = between(world.chance, timedelta(seconds=1), CHECKPOINT)
         world.agenda.enter(world.now + after, stop)
@@ -132,7 +137,7 @@ class SimulatedDaemon:
         for flight in world.flights_of(self.host.name):
             if not in_order and world.ledger.is_ours(flight.run):
                 self._last_renewal(flight.run.run)
-            world.break_off(flight, "Stopped", recorded=in_order)
+            world.break_off(flight, "Interrupted", recorded=in_order)
         self.up = False
 
     def _last_renewal(self, run: str) -> None:

@@ -125,6 +125,12 @@ class Ledger:
         account.newest = replace(account.newest, lease_until=until)
         account.outlook = None
 
+    def lease_of(self, run: Run) -> datetime:
+        """Until when a claim holds. Raises ClaimLost."""
+        newest = self._held(run).newest
+        assert newest is not None
+        return newest.lease_until
+
     def save(self, run: Run, at: datetime, verifying_at: datetime | None = None) -> None:
         """Record a run's next state. Raises ClaimLost."""
         account = self._held(run)

@@ -2,8 +2,11 @@
 
 A stop is *feasible* if a plain schedule with a reserve fits it: every duration is taken with the
 worst luck there is, lines are shared by as many runs as there are slots, and only time counts in
-which a daemon ran, the store took data and the server answered. First copies are laid out forwards
-in the order of their stops, last copies backwards from them. A feasible stop is *met* if its
+which a daemon ran, the store took data and the server answered. What nobody could know counts as
+the planner has to assume it. First copies are laid out forwards in the order of their stops, last
+copies backwards from them. Where stops that fit alone do not fit together, somebody has to lose;
+they and all beside them are *contended*, and none of them is feasible for certain. Those that do
+not fit even alone take nothing from the others. A feasible stop is *met* if its
 newest copy is no older than one interval of the ladder's last rung, the margin and what the last
 copies of all servers take together, again counted in such time alone.
 """
@@ -33,6 +36,7 @@ class Verdict:
     Attributes:
         stop: The stop.
         feasible: Whether it could be met for certain.
+        contended: Whether it could be met alone, but it or others beside it not together.
         oldest: A copy that began before this is too old; the copy that is meant began later.
         age: Of the newest copy at the stop; None where there was none.
         value: Declared for the server.
@@ -40,6 +44,7 @@ class Verdict:
 
     stop: Outcome
     feasible: bool
+    contended: bool
     oldest: datetime
     age: timedelta | None
     value: int
@@ -74,20 +79,39 @@ def judge(record: Record) -> list[Verdict]:
     slots = scenario.limits.slots
     first = _forwards(cases, slots)
     backlog = _backwards(cases, slots)
+    together = [
+        ready is not None and ready + last <= case.final_by
+        for case, ready, last in zip(cases, first, backlog, strict=True)
+    ]
+    short = [
+        case for case, fits in zip(cases, together, strict=True) if not fits and _fits_alone(case)
+    ]
     verdicts = []
-    for case, ready, last in zip(cases, first, backlog, strict=True):
+    for case, fits, last in zip(cases, together, backlog, strict=True):
+        contended = _fits_alone(case) and any(_meet(case, other) for other in short)
         allowed = _interval(scenario, cases, case) + case.policy.margin + 2 * last
         oldest = _walk_back(case, allowed)
         verdicts.append(
             Verdict(
                 stop=case.stop,
-                feasible=ready is not None and ready + last <= case.final_by,
+                feasible=fits and not contended,
+                contended=contended,
                 oldest=oldest,
                 age=record.age_at_stop(case.stop),
                 value=case.machine.value,
             )
         )
     return verdicts
+
+
+def _fits_alone(case: _Case) -> bool:
+    ready = _walk(case, case.from_)
+    return ready is not None and ready + case.delta <= case.final_by
+
+
+def _meet(one: _Case, other: _Case) -> bool:
+    """Whether both want to be saved at some time."""
+    return one.from_ < other.stop.stop_at and other.from_ < one.stop.stop_at
 
 
 def working_time(scenario: Scenario, store: str) -> tuple[Stretch, ...]:
@@ -114,14 +138,21 @@ def _case(record: Record, stop: Outcome) -> _Case:
     from_ = max(known, machine.born_at, stop.stop_at - policy.seed)
     open_ = _overlap(machine.reachable, working_time(scenario, machine.store), from_, stop.stop_at)
     last = policy.ladder[-1].every
+    full = max(
+        _worst(scenario, machine, machine.bytes_at(stop.stop_at)),
+        NOTHING if machine.tells_size else _assumed(scenario),
+    )
+    # Until a server was saved a few times, nobody knows that the next copy is a quick one.
+    known_well = stop.stop_at - from_ >= full + 3 * last
+    delta = _worst(scenario, machine, machine.changed(stop.stop_at - 2 * last, stop.stop_at))
     return _Case(
         stop=stop,
         machine=machine,
         policy=policy,
         from_=from_,
         open=open_,
-        full=_worst(scenario, machine, machine.bytes_at(stop.stop_at)),
-        delta=_worst(scenario, machine, machine.changed(stop.stop_at - 2 * last, stop.stop_at)),
+        full=full,
+        delta=delta if known_well else full,
     )
 
 
@@ -131,6 +162,12 @@ def _worst(scenario: Scenario, machine: Machine, size: float) -> timedelta:
     line = min([machine.line, *(most / limits.slots for most in shared if most is not None)])
     seconds = full_seconds(machine, 0.0) + size / line + size / machine.verify_rate
     return timedelta(seconds=seconds * WORST)
+
+
+def _assumed(scenario: Scenario) -> timedelta:
+    """What the planner has to take for granted of a server that nobody measured."""
+    assumed = scenario.assumptions
+    return (assumed.overhead + timedelta(seconds=assumed.size / assumed.rate)) * assumed.safety
 
 
 def _overlap(

@@ -8,6 +8,7 @@ from daemon.presets.catalogue import load_catalogue
 from tests.simulation.drawing import draw_scenario
 from tests.simulation.ledger import Ledger
 from tests.simulation.outcome import Record
+from tests.simulation.recall import recollection
 from tests.simulation.scenario import Scenario
 from tests.simulation.world import Chooser, World
 from tests.simulation.zones import own_country
@@ -27,6 +28,6 @@ def draw(seed: str, kind: str | None = None) -> Scenario:
 
 def play(scenario: Scenario, chooser: Chooser) -> Record:
     """Let a world happen under somebody's decisions."""
-    with own_country():
+    with own_country(), recollection():
         presets = all_presets()
         return World(scenario, chooser, presets, Ledger(presets)).play()

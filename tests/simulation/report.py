@@ -1,10 +1,17 @@
 """Tells the figures of a soak: a table for people, the same as JSON for programs."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.simulation.tally import PLANNER, Tally
+
+if TYPE_CHECKING:
+    from tests.simulation.soak import Soak
 
 #: So many broken rules are told one by one.
 TOLD = 40
@@ -17,6 +24,8 @@ def comparison(totals: Mapping[str, Tally]) -> str:
         ("of these feasible for certain", "{0.feasible}"),
         ("feasible ones missed", "{0.missed}"),
         ("miss rate", "{rate:.2%}"),
+        ("contended ones: not all could be met", "{0.contended}"),
+        ("declared value of contended ones that were met", "{0.value_kept:.1%}"),
         ("stops without any copy", "{0.bare}"),
         ("age of the data at the stop, median, hours", "{half:.1f}"),
         ("the same, 90 % are younger than", "{ninety:.1f}"),
@@ -40,35 +49,58 @@ def comparison(totals: Mapping[str, Tally]) -> str:
     return "\n".join(lines)
 
 
-def write_report(totals: Mapping[str, Tally], seed: str, path: Path | None) -> str:
-    """The report's text; also in a file, with a JSON file beside it, if `path` is given."""
-    ours = totals[PLANNER]
+def tell(soak: "Soak") -> str:
+    """The report as Markdown."""
+    ours = soak.ours
+    ended = "" if soak.is_done else f" of {soak.wanted:,.0f} wanted; it was ended before"
     pace = ours.server_years / ours.seconds if ours.seconds else 0.0
-    text = "\n".join(
+    played = (
+        f"{ours.server_years:,.0f} server-years{ended}, in {ours.worlds:,} worlds, seeds "
+        f"`{soak.seed}-0` to `{soak.seed}-{ours.worlds - 1}`; {ours.sweeps:,} sweeps, "
+        f"{ours.runs:,} runs; {ours.refused:,} stale writes refused, {ours.paused:,} runs paused "
+        f"for more urgent ones; {pace:.0f} server-years a second of one core's time."
+    )
+    beside = soak.compared[PLANNER].server_years
+    return "\n".join(
         [
             "# Soak of the planner",
             "",
-            (
-                f"{ours.server_years:,.0f} server-years in {ours.worlds:,} worlds, seeds "
-                f"`{seed}-0` to"
-                " "
-                f"`{seed}-{ours.worlds - 1}`; {ours.sweeps:,} sweeps, {ours.runs:,} runs; "
-                f"{ours.refused:,} stale writes refused, {ours.paused:,} runs paused for more "
-                f"urgent "
-                f"ones; {pace:.0f} server-years a second on one core."
-            ),
+            f"`{' '.join(['python -m tests.simulation.soak', *sys.argv[1:]])}` at {_commit()}.",
             "",
-            comparison(totals),
+            played,
+            f"Feasible stops missed: {ours.missed} of {ours.feasible} (of {ours.stops} in all).",
             "",
             *_broken_rules(ours),
             "",
+            f"## Beside others, {beside:,.0f} server-years of the same fleets",
+            "",
+            comparison(soak.compared),
+            "",
         ]
     )
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        path.with_suffix(".json").write_text(json.dumps(_figures(totals, seed), indent=1) + "\n")
-    return text
+
+
+def write_report(soak: "Soak", path: Path | None) -> None:
+    """Write the report, and a JSON file beside it, if `path` is given."""
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(tell(soak))
+    figures = {
+        "seed": soak.seed,
+        "planner": _figures(soak.ours),
+        "beside": {way: _figures(each) for way, each in soak.compared.items()},
+    }
+    path.with_suffix(".json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+@cache
+def _commit() -> str:
+    """The code that is played, as git names it; as it was when the soak began."""
+    told = subprocess.run(
+        ["git", "log", "-1", "--format=commit %h"], capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or "an unknown commit"
 
 
 def _broken_rules(ours: Tally) -> list[str]:
@@ -79,27 +111,23 @@ def _broken_rules(ours: Tally) -> list[str]:
     return [f"Rules broken: {counted}. The first of them:", "", *told]
 
 
-def _figures(totals: Mapping[str, Tally], seed: str) -> dict[str, object]:
+def _figures(each: Tally) -> dict[str, object]:
     return {
-        "seed": seed,
-        "ways": {
-            way: {
-                "worlds": each.worlds,
-                "server_years": round(each.server_years, 2),
-                "stops": each.stops,
-                "feasible": each.feasible,
-                "missed": each.missed,
-                "miss_rate": round(each.miss_rate, 5),
-                "without_copy": each.bare,
-                "age_hours": {str(q): round(each.age(q), 2) for q in (0.5, 0.9, 0.99)},
-                "runs": each.runs,
-                "broken_off": each.broken,
-                "sweeps": each.sweeps,
-                "stale_writes_refused": each.refused,
-                "paused": each.paused,
-                "seconds": round(each.seconds, 1),
-                "findings": [str(finding) for finding in each.findings],
-            }
-            for way, each in totals.items()
-        },
+        "worlds": each.worlds,
+        "server_years": round(each.server_years, 2),
+        "stops": each.stops,
+        "feasible": each.feasible,
+        "missed": each.missed,
+        "miss_rate": round(each.miss_rate, 5),
+        "contended": each.contended,
+        "without_copy": each.bare,
+        "value_saved": round(each.value_kept, 4),
+        "age_hours": {str(q): round(each.age(q), 2) for q in (0.5, 0.9, 0.99)},
+        "runs": each.runs,
+        "broken_off": each.broken,
+        "sweeps": each.sweeps,
+        "stale_writes_refused": each.refused,
+        "paused": each.paused,
+        "seconds": round(each.seconds, 1),
+        "findings": [str(finding) for finding in each.findings],
     }

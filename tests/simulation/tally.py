@@ -35,6 +35,9 @@ class Tally:
         stops: Servers whose stop came while it was on record.
         feasible: Of these, what could be met for certain; see `oracle`.
         missed: Of the feasible ones, those whose copy was older than promised, or absent.
+        contended: Stops that could be met alone, but not together with others.
+        worth: Declared value of those.
+        kept: Declared value of those of them that were met.
         bare: Stops at which there was no copy at all.
         ages: Hours since the newest copy began, for each stop that had one.
         runs: How many were started.
@@ -51,6 +54,9 @@ class Tally:
     stops: int = 0
     feasible: int = 0
     missed: int = 0
+    contended: int = 0
+    worth: int = 0
+    kept: int = 0
     bare: int = 0
     ages: list[float] = field(default_factory=list)
     runs: int = 0
@@ -71,6 +77,11 @@ class Tally:
         """The part of the feasible stops that was missed."""
         return self.missed / self.feasible if self.feasible else 0.0
 
+    @property
+    def value_kept(self) -> float:
+        """The part of the declared value of contended stops that was saved."""
+        return self.kept / self.worth if self.worth else 1.0
+
     def age(self, quantile: float) -> float:
         """The age of the newest copy at the stop, in hours, that so many do not exceed."""
         ordered = sorted(self.ages)
@@ -85,6 +96,7 @@ def tally(record: Record, seconds: float, *, watched: bool) -> Tally:
     """The figures of one world; where it is `watched`, missed stops and rescues are findings."""
     verdicts = judge(record)
     feasible = [verdict for verdict in verdicts if verdict.feasible]
+    contended = [verdict for verdict in verdicts if verdict.contended]
     missed = [verdict for verdict in feasible if not verdict.met]
     if watched:
         for verdict in missed:
@@ -98,6 +110,9 @@ def tally(record: Record, seconds: float, *, watched: bool) -> Tally:
         stops=len(verdicts),
         feasible=len(feasible),
         missed=len(missed),
+        contended=len(contended),
+        worth=sum(verdict.value for verdict in contended),
+        kept=sum(verdict.value for verdict in contended if verdict.met),
         bare=len(verdicts) - len(ages),
         ages=[age / timedelta(hours=1) for age in ages],
         runs=len(record.flights),

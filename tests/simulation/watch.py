@@ -101,7 +101,11 @@ class Watch:
             return
         if before is None or before.state != _state(sweep, outlook) or not before.had_room:
             return
-        late = sweep.plan.at - max(before.start_by, before.at)
+        promised = max(before.start_by, before.at)
+        if outlook.attempt is not None and outlook.attempt.failures:
+            # A pause between attempts; how long it may be is judged while it lasts.
+            promised = max(promised, planned.demand.due_at)
+        late = sweep.plan.at - promised
         awake = all(daemon.since <= before.since for daemon in sweep.world.daemons if daemon.up)
         if late > PROMPT and awake and len(sweep.world.daemons) == 1:
             _find(sweep, "late start", planned.demand.server, f"{late} after {before.start_by}.")

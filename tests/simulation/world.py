@@ -14,7 +14,7 @@ from daemon.services.allotment import Assignment
 from tests.simulation.agenda import Agenda
 from tests.simulation.chance import between, stream
 from tests.simulation.clocks import offset
-from tests.simulation.daemons import LEASE, SimulatedDaemon
+from tests.simulation.daemons import LEASE, RENEWED, SimulatedDaemon
 from tests.simulation.ledger import Ledger
 from tests.simulation.outcome import Copy, Outcome, Record
 from tests.simulation.people import carry_out
@@ -68,6 +68,8 @@ class World:
         self.disks = {machine.name: Disk() for machine in scenario.machines}
         self.daemons = [SimulatedDaemon(self, host) for host in scenario.hosts]
         self.chooser = chooser
+        right = not any((*scenario.database_steps, *(h.steps for h in scenario.hosts)))
+        self.renewed = RENEWED if right else LEASE
         self.chance = stream(scenario.seed, "world")
         self._luck = stream(scenario.seed, "luck")
 
@@ -115,7 +117,7 @@ class World:
                 kind=start.kind,
                 store=self.machines[start.server].store,
                 owner=daemon.owner,
-                lease=LEASE,
+                lease=self.renewed,
                 at=at,
                 is_gone=daemon.is_gone,
             )
