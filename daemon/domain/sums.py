@@ -6,6 +6,7 @@ or a carriage return these are written `\\`, `\n`, `\r`, and the line begins wit
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -68,6 +69,49 @@ def read_sums(lines: Iterable[bytes]) -> Iterator[FileSum]:
         mark, digest, name = found.groups()
         path = _ESCAPED.sub(_unescape, name) if mark else name
         yield FileSum(path=path, sha256=bytes.fromhex(digest.decode("ascii")))
+
+
+def edit_sums(listing: bytes, removed: Iterable[RawPath], added: Iterable[FileSum]) -> bytes:
+    """A listing with some paths taken out and some put in, without looking at the others.
+
+    Args:
+        listing: What `write_sums` wrote, in one piece.
+        removed: Files, or folders with all that is below them; one that is not listed is no error.
+        added: In any order; a path that is still listed has to be among `removed`.
+
+    Raises:
+        ManifestInvalid: a line that is looked at is of another form, or a path is not clean.
+    """
+    lines = listing.splitlines(keepends=True)
+    points = [_cut(lines, _key(path)) for path in removed]
+    for entry in added:
+        _split(entry)
+        key = _key(entry.path)
+        place = bisect_left(lines, key, key=_key_of)
+        points.append((place, key, place, _write_line(entry)))
+    kept: list[bytes] = []
+    cursor = 0
+    for start, _, end, line in sorted(points):
+        kept += lines[cursor:start]
+        cursor = max(cursor, end)
+        kept.append(line)
+    return b"".join([*kept, *lines[cursor:]])
+
+
+def _cut(lines: list[bytes], key: bytes) -> tuple[int, bytes, int, bytes]:
+    """The lines of a path and of everything below it."""
+    start = bisect_left(lines, key, key=_key_of)
+    return start, key, bisect_left(lines, key + b"\1", start, key=_key_of), b""
+
+
+def _key(path: RawPath) -> bytes:
+    """Sorts as the names on the way do: no name has a NUL, which comes before all others."""
+    return path.replace(b"/", b"\0")
+
+
+def _key_of(line: bytes) -> bytes:
+    (entry,) = read_sums([line])
+    return _key(entry.path)
 
 
 def _write_line(entry: FileSum) -> bytes:

@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from backends.capture.mark import write_mark
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
 from backends.errors import (
     BackendError,
+    LocalPathUnusable,
     RepositoryLocked,
     RepositoryMissing,
     StoreRefused,
@@ -249,8 +251,18 @@ class _Attempt:
             self._seal(saved, proof, key, lock)
         if saved.done.report.cut is None:
             staging.forget_journal()
+            self._mark(staging, saved.done)
         else:
             staging.shorten_journal(saved.done.report.left_out)
+
+    def _mark(self, staging: Staging, done: Deposit) -> None:
+        if done.mark is None:
+            return
+        try:
+            write_mark(staging.root, done.mark)
+        except LocalPathUnusable as error:
+            # Safe to go on: the next run looks at the whole image.
+            self.observer.warned(str(error))
 
     def _open(self, destination: Destination) -> Repository:
         try:
@@ -278,6 +290,8 @@ class _Attempt:
             make_pull=lambda journal: self.tools.make_pull(journal, self.claim.lease),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, spec, progress),
+            now=self.tools.clock.now(),
+            whole=self.depth > Depth.STORED,
             precious=self.precious,
             halt=self.stopping,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backends.capture.halt import Halt
+from backends.capture.mark import ImageMark, remove_mark
 from backends.capture.pipeline import Capture, CaptureReport
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
@@ -16,7 +17,8 @@ from backends.types import PackReceipt, PullSpec
 from daemon import __version__
 from daemon.domain.run import Captured
 from daemon.services.baseline import Baseline
-from daemon.services.listing import SumsListing
+from daemon.services.imagemark import next_mark, trusted_mark
+from daemon.services.listing import SumsListing, edit_listing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +30,15 @@ class Tuning:
         pack_size: Bytes after which a pack is sent off.
         workers: Threads that store what arrives.
         uploads: Packs on their way at the same time.
+        walk_every: The whole staging image is looked at once in so long; between, only what
+            rsync has changed.
     """
 
     compression_level: int
     pack_size: int
     workers: int
     uploads: int
+    walk_every: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +50,14 @@ class Deposit:
         receipts: Of the packs that this run wrote.
         totals: What was new.
         sums: The compressed SHA256SUMS listing, not stored yet.
+        mark: What the staging image is once the run has ended in order.
     """
 
     report: CaptureReport
     receipts: tuple[PackReceipt, ...]
     totals: WriterTotals
     sums: bytes
+    mark: ImageMark | None = None
 
     @property
     def complete(self) -> bool:
@@ -76,6 +83,8 @@ def deposit(
     make_pull: Callable[[Callable[[bytes], object]], SourcePull],
     tuning: Tuning,
     watch: Callable[[CaptureProgress], AbstractContextManager[None]],
+    now: datetime,
+    whole: bool = False,
     precious: tuple[str, ...] = (),
     halt: Halt | None = None,
 ) -> Deposit:
@@ -88,6 +97,8 @@ def deposit(
         make_pull: Makes the pull from its journal.
         tuning: See `Tuning`.
         watch: Shows the progress for as long as data flows.
+        now: The time.
+        whole: Look at the whole staging image, whatever is known of it.
         precious: Paths to be stored before the rest.
         halt: Ends it before its time.
 
@@ -97,6 +108,9 @@ def deposit(
     """
     listing = SumsListing(staging.image, baseline.sums)
     progress = CaptureProgress()
+    every = timedelta() if whole else tuning.walk_every
+    mark = trusted_mark(staging, baseline, spec, now=now, walk_every=every)
+    remove_mark(staging.root)
     with _open_writer(baseline, tuning) as writer:
         capture = Capture(
             staging=staging,
@@ -109,11 +123,19 @@ def deposit(
             workers=tuning.workers,
             precious=precious,
             halt=halt,
+            base=mark.base if mark else None,
         )
         with watch(progress), staging.open_journal() as journal:
             report = capture.run(spec, make_pull(journal.write), baseline.tree)
+        edition = report.edition
         return Deposit(
-            report=report, receipts=writer.receipts, totals=writer.totals, sums=listing.finish()
+            report=report,
+            receipts=writer.receipts,
+            totals=writer.totals,
+            sums=edit_listing(baseline.sums, edition, staging.image)
+            if edition
+            else listing.finish(),
+            mark=next_mark(report, baseline, spec, before=mark, now=now),
         )
 
 

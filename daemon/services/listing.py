@@ -3,13 +3,15 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import zstandard
 
+from backends.capture.edition import Edition
 from backends.capture.entries import FileRecord
 from daemon.domain.pathtext import RawPath
-from daemon.domain.sums import FileSum, read_sums, write_sums
+from daemon.domain.sums import FileSum, edit_sums, read_sums, write_sums
 from daemon.errors import ManifestInvalid
 
 _READ_SIZE = 2**20
@@ -35,7 +37,7 @@ class SumsListing:
 
     def add(self, record: FileRecord) -> None:
         """The next file of the walk."""
-        sha256 = record.sha256 or self._earlier.find(record.path) or self._hash(record.path)
+        sha256 = _digest(record, self._earlier, self._image)
         self._waiting.append(FileSum(path=record.path, sha256=sha256))
         if len(self._waiting) >= _BATCH:
             self._write()
@@ -49,12 +51,24 @@ class SumsListing:
         self._parts.append(self._compressor.compress(b"".join(write_sums(self._waiting))))
         self._waiting.clear()
 
-    def _hash(self, path: RawPath) -> bytes:
-        digest = hashlib.sha256()
-        with (self._image / path.decode(errors="surrogateescape")).open("rb") as file:
-            while part := file.read(_READ_SIZE):
-                digest.update(part)
-        return digest.digest()
+
+def edit_listing(earlier: "EarlierSums", edition: Edition, image: Path) -> bytes:
+    """The earlier run's listing, compressed, with what an edition has found in its place.
+
+    Raises:
+        ManifestInvalid: there is no earlier listing, or it is none.
+    """
+    document = earlier.document
+    if document is None:
+        raise ManifestInvalid("The listing of checksums of the run before is not there.")
+    if not edition.removed and not edition.records:
+        return document
+    added = [
+        FileSum(path=record.path, sha256=_digest(record, earlier, image))
+        for record in edition.records
+    ]
+    edited = edit_sums(_unpack(document), edition.removed, added)
+    return zstandard.ZstdCompressor().compress(edited)
 
 
 class EarlierSums:
@@ -68,13 +82,36 @@ class EarlierSums:
         self._fetch = fetch
         self._sums: dict[RawPath, bytes] | None = None
 
+    @cached_property
+    def document(self) -> bytes | None:
+        """The compressed listing itself."""
+        return self._fetch() if self._fetch else None
+
     def find(self, path: RawPath) -> bytes | None:
         """The file's digest in that run, if it is listed."""
         if self._sums is None:
-            document = self._fetch() if self._fetch else None
-            entries = read_listing(document) if document else ()
+            entries = read_listing(self.document) if self.document else ()
             self._sums = {entry.path: entry.sha256 for entry in entries}
         return self._sums.get(path)
+
+
+def _digest(record: FileRecord, earlier: EarlierSums, image: Path) -> bytes:
+    return record.sha256 or earlier.find(record.path) or _hash(image, record.path)
+
+
+def _hash(image: Path, path: RawPath) -> bytes:
+    digest = hashlib.sha256()
+    with (image / path.decode(errors="surrogateescape")).open("rb") as file:
+        while part := file.read(_READ_SIZE):
+            digest.update(part)
+    return digest.digest()
+
+
+def _unpack(document: bytes) -> bytes:
+    try:
+        return zstandard.ZstdDecompressor().stream_reader(document).read()
+    except zstandard.ZstdError as error:
+        raise ManifestInvalid(f"The listing of checksums cannot be unpacked: {error}.") from error
 
 
 def read_listing(document: bytes) -> Iterator[FileSum]:
