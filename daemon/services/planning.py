@@ -82,23 +82,23 @@ class Planning:
 
     def read(self, unit: UnitOfWork) -> tuple[Outlook, ...]:
         """The same within a unit of work."""
-        fleet = Fleet(
+        return self.assemble(self.gather(unit))
+
+    def gather(self, unit: UnitOfWork) -> Fleet:
+        """All that is on record; what follows from it can wait until the unit has ended."""
+        return Fleet(
             servers=unit.planning.servers(),
             contracts=unit.planning.contracts(),
             standings=unit.planning.standings(),
             acknowledgements=unit.planning.acknowledgements(),
         )
+
+    def assemble(self, fleet: Fleet) -> tuple[Outlook, ...]:
+        """The outlooks that follow from what is on record."""
+        # Provider facts that were checked long before are a doubt.
+        today = self.clock.now().date()
         # Zone rules change under a running daemon; they are read anew for each plan.
         ZoneInfo.clear_cache()
-        return self.assemble(fleet, self.clock.now().date())
-
-    def assemble(self, fleet: Fleet, today: date) -> tuple[Outlook, ...]:
-        """The outlooks that follow from what is on record.
-
-        Args:
-            fleet: See `Fleet`.
-            today: Provider facts that were checked long before are a doubt.
-        """
         active = [each for each in fleet.contracts if each.state is ContractState.ACTIVE]
         ties = _Ties.of(active, self._lives(active, today))
         closed = _closing_words(fleet.contracts)

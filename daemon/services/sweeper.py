@@ -18,6 +18,7 @@ from daemon.services.planning import Planning
 from daemon.services.sweep import choose, left_to_others
 from daemon.services.units import Units
 from daemon.services.workforce import Workforce
+from daemon.store.planning import paused_collection
 
 _LOG = structlog.get_logger("lapseguard")
 
@@ -81,6 +82,7 @@ class Sweeper:
         self._left_since: dict[str, datetime] = {}
         self._sightings: Sightings | None = None
 
+    @paused_collection()
     def sweep(self, planning: Planning, present: Present, lapsed: Iterable[str] = ()) -> Swept:
         """Do what is to be done now.
 
@@ -93,13 +95,13 @@ class Sweeper:
             DatabaseError: nothing was started.
         """
         with self._units(read_only=True) as unit:
-            seen = planning.read(unit)
+            fleet = planning.gather(unit)
             alive = unit.hosts.alive()
-        gone = frozenset(lapsed)
+        seen, gone = planning.assemble(fleet), frozenset(lapsed)
         outlooks = tuple(self._without_owner(outlook, gone, present) for outlook in seen)
         self._sightings = sight(self._sightings, outlooks, present)
-        fleet = sum(each.slots for each in alive if each.owner != self._owner)
-        limits = replace(planning.limits, slots=planning.limits.slots + fleet)
+        others = sum(each.slots for each in alive if each.owner != self._owner)
+        limits = replace(planning.limits, slots=planning.limits.slots + others)
         plan = self._plan(outlooks, planning, limits, present)
         for server in plan.pauses:
             self._workforce.pause(server)
