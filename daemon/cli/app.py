@@ -11,10 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -157,13 +158,28 @@ def execute(arguments: Sequence[str]) -> int:
 def main() -> None:
     """The console script `lapseguard`."""
     _prepare_process()
-    sys.exit(execute(sys.argv[1:]))
+    _leave(execute(sys.argv[1:]))
 
 
 def backup_now() -> None:
     """The console script `backup-now`: `lapseguard backup-now` by a shorter name."""
     _prepare_process()
-    sys.exit(execute(["backup-now", *sys.argv[1:]]))
+    _leave(execute(["backup-now", *sys.argv[1:]]))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; where that was ordered, without waiting for any thread.
+
+    Python waits for the threads of pools, and one of them may wait for a store that does not
+    answer. Everything that has to be put in order has been by now.
+    """
+    if code != ExitCode.INTERRUPTED:
+        sys.exit(code)
+    # Safe to pass over: whoever read our output is gone.
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _prepare_process() -> None:

@@ -1,70 +1,21 @@
 """One daemon on SQLite: what it does by itself, and what it does when it is told to."""
 
-import random
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.parts.daemons import Daemon, Start, quicken, rows
+from tests.parts.daemons import Start, quicken, rows
+from tests.parts.due import enrol, expire, slow_run, states
 from tests.parts.installation import Install, Installation, new_bucket
 from tests.parts.line import Line
 from tests.parts.object_servers import SeaweedServer
 
-KIB = 2**10
-TOMORROW = timedelta(days=1)
 #: Soon, yet long enough for a first copy that is too old to count as the last one.
 SOON = timedelta(seconds=90)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty files of 64 KiB, no two alike."""
-    folder = tmp_path_factory.mktemp("source")
-    for number in range(40):
-        content = random.Random(number).randbytes(64 * KIB)  # noqa: S311 - only has to be large
-        (folder / f"{number:02}").write_bytes(content)
-    return folder
-
-
-def expire(installation: Installation, *servers: str, left: timedelta = TOMORROW) -> datetime:
-    """Record a contract of these servers that ends so soon; when that is."""
-    at = (datetime.now(UTC) + left).replace(microsecond=0)
-    installation.program.do(
-        *("contract", "add", f"contract-of-{servers[0]}", "--provider", "somebody"),
-        *("--expires", at.replace(tzinfo=None).isoformat(), "--timezone", "UTC"),
-        *(word for server in servers for word in ("--server", server)),
-    )
-    return at
-
-
-def enrol(installation: Installation, name: str, path: Path, *options: str) -> None:
-    """Register one more server."""
-    target = installation.host.target()
-    installation.program.do(
-        *("server", "add", name, "--host", target.host, "--port", str(target.port)),
-        *("--user", target.user, "--host-key", target.host_key, "--identity", target.identity),
-        *("--path", str(path), *options),
-    )
-
-
-def states(installation: Installation, server: str = "web-1") -> list[str]:
-    """Of a server's runs, oldest first."""
-    return [row["state"] for row in reversed(rows(installation.program, server))]
-
-
-@contextmanager
-def slow_run(daemon: Daemon, installation: Installation, line: Line) -> Iterator[str]:
-    """The id of a run that has received something and would take half a minute more."""
-    run = daemon.await_event("run.pulling")["run"]
-    journal = installation.program.state / "staging" / "web-1" / "arrivals.log"
-    daemon.wait_for(lambda: journal.exists() and journal.read_bytes().count(b"\n") > 2, "files")
-    yield run
-    line.limit(0)
 
 
 @pytest.mark.slow
@@ -97,18 +48,6 @@ def test_a_server_is_saved_just_before_it_stops_unless_its_contract_is_renewed(
     # Both were to stop at the same moment, so what held for one would have held for the other.
     assert states(installation, "web-2") == ["verified"]
     assert daemon.end() == 0
-
-
-@pytest.fixture
-def slow(install: Install, line: Line, source: Path) -> Iterator[Installation]:
-    """A server behind a slow line that is due at once."""
-    installation = install(host=line.host)
-    quicken(installation.program)
-    installation.enrol(source)
-    expire(installation, "web-1")
-    line.limit(128)
-    yield installation
-    line.limit(0)
 
 
 def test_what_has_arrived_is_kept_when_the_service_is_told_to_end(

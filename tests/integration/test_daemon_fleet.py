@@ -1,11 +1,10 @@
 """Daemons that share one PostgreSQL database, when one of them or the database does not go on."""
 
-import random
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,14 @@ from daemon.store.engine import open_engine
 from tests.claim_holder import units_of
 from tests.parts.daemons import Daemon, Start, another_host, quicken, rows
 from tests.parts.databases import PostgresCluster
+from tests.parts.due import enrol, expire
 from tests.parts.installation import Install, Installation
 from tests.parts.line import Line
 from tests.parts.program import Program
 
-KIB = 2**10
 LEASE = timedelta(seconds=3)
 #: From the end of a dead daemon's lease to the beginning of the run that follows.
 TAKEOVER = timedelta(seconds=5)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty files of 64 KiB, no two alike."""
-    folder = tmp_path_factory.mktemp("source")
-    for number in range(40):
-        content = random.Random(number).randbytes(64 * KIB)  # noqa: S311 - only has to be large
-        (folder / f"{number:02}").write_bytes(content)
-    return folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +66,7 @@ def fleet(
     installation = install(host=line.host, options=("--database", postgres_url))
     quicken(installation.program, lease=f"{int(LEASE.total_seconds())}s")
     installation.enrol(source)
-    expires = datetime.now(UTC).replace(tzinfo=None, microsecond=0) + timedelta(days=1)
-    installation.program.do(
-        *("contract", "add", "c-1", "--provider", "somebody", "--server", "web-1"),
-        *("--expires", expires.isoformat(), "--timezone", "UTC"),
-    )
+    expire(installation, "web-1")
     line.limit(128)
     engine = open_engine(postgres_url)
     yield Fleet(
@@ -169,14 +154,7 @@ def test_a_daemon_outlives_its_database_and_saves_what_is_due_once_it_is_back(
 
 def enrol_another(fleet: Fleet) -> None:
     """One more server that is due at once."""
-    program, target = fleet.installation.program, fleet.installation.host.target()
-    program.do(
-        *("server", "add", "web-2", "--host", target.host, "--port", str(target.port)),
-        *("--user", target.user, "--host-key", target.host_key, "--identity", target.identity),
-        *("--path", str(fleet.installation.program.folder / "home")),
-    )
-    (fleet.installation.program.folder / "home").mkdir(exist_ok=True)
-    program.do(
-        *("contract", "add", "c-2", "--provider", "somebody", "--server", "web-2"),
-        *("--expires", f"{datetime.now(UTC).date() + timedelta(days=2)}", "--timezone", "UTC"),
-    )
+    folder = fleet.installation.program.folder / "home"
+    folder.mkdir(exist_ok=True)
+    enrol(fleet.installation, "web-2", folder)
+    expire(fleet.installation, "web-2")
