@@ -61,10 +61,13 @@ def _fit(columns: Sequence[Sequence[str]], width: int) -> tuple[list[int], int] 
     naturals = [
         max(cell_len(line) for cell in each for line in cell.split("\n")) for each in columns
     ]
-    whole = [natural if natural <= _WHOLE else _NARROWEST for natural in naturals]
-    for gap, least in ((_GAPS[0], naturals), (_GAPS[1], whole), (_GAPS[1], None)):
-        room = width - gap * (len(columns) - 1)
-        widths = _share(naturals, least or list(map(_longest_word, columns)), room)
+    words = list(map(_longest_word, columns))
+    whole = [
+        natural if natural <= _WHOLE else max(_NARROWEST, word)
+        for natural, word in zip(naturals, words, strict=True)
+    ]
+    for gap, least in ((_GAPS[0], naturals), (_GAPS[1], whole), (_GAPS[1], words)):
+        widths = _share(naturals, least, width - gap * (len(columns) - 1))
         if widths is not None:
             return widths, gap
     return None

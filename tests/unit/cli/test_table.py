@@ -44,6 +44,12 @@ def test_no_date_is_broken_however_little_room_there_is() -> None:
             assert sum("2026-12-17T16:00:00Z" in line for line in found[1]) == 1
 
 
+def test_words_stay_whole_where_the_cell_does_not() -> None:
+    rows = (("2026-12-31 Asia/Shanghai (unknown)", "a" * 20, "b" * 20, "c" * 20),)
+    lines = drawn(88, rows)
+    assert [line.split()[0] for line in lines[1:]] == ["2026-12-31", "Asia/Shanghai", "(unknown)"]
+
+
 def test_what_does_not_fit_at_all_is_no_table() -> None:
     assert draw_table(COLUMNS, ROWS, 40) is None
 
