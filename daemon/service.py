@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +20,7 @@ from daemon.errors import DatabaseError, ExitCode, LapseguardError
 from daemon.notification import Notification
 from daemon.orders import Orders
 from daemon.scheduler import Ticks
+from daemon.services.allotment import Assignment
 from daemon.services.destination import Patience
 from daemon.services.dispatch import dispatch
 from daemon.services.housekeeping import Orphans, Presence, Surveyor
@@ -27,6 +28,7 @@ from daemon.services.occupancy import occupy
 from daemon.services.ownership import name_owner
 from daemon.services.reverification import Reverifier
 from daemon.services.stopping import CHECKPOINT_BUDGET as RUN_BUDGET
+from daemon.services.stopping import Stopping
 from daemon.services.sweeper import Sweeper, Swept
 from daemon.services.vigil import Glance, Vigil
 from daemon.services.workforce import Workforce
@@ -77,12 +79,16 @@ def serve(
     file = _database_file(configuration)
     folders = [configuration.state_folder.root, *([] if file is None else [file.parent])]
     with ExitStack() as held:
-        for folder in sorted({folder.resolve() for folder in folders}):
+        before = [
             held.enter_context(occupy(folder, owner))
+            for folder in sorted({folder.resolve() for folder in folders})
+        ]
         service = Service(
             application, owner=owner, reread=reread, orders=orders, notification=notification
         )
-        return service.run(alone=file is not None)
+        if file is not None and not service.await_alone({each for each in before if each}):
+            return ExitCode.DONE
+        return service.run()
 
 
 class Service:
@@ -104,9 +110,7 @@ class Service:
         self._clock = application.clock
         self._vigil = Vigil()
         self._workforce = Workforce(
-            lambda assignment, stopping: dispatch(
-                lambda: backup_tools(self._application), assignment, stopping
-            ),
+            self._carry_out,
             self._clock,
             on_end=self._vigil.call,
         )
@@ -137,10 +141,21 @@ class Service:
         self._swept: Swept | None = None
         self._is_away = False
 
-    def run(self, *, alone: bool) -> ExitCode:
+    def await_alone(self, gone: Collection[str]) -> bool:
+        """Be the only daemon of a database that is one file; see `Presence.await_alone`."""
+
+        def tell(what: str) -> None:
+            _LOG.warning("service.waiting", message=what)
+            self._notification.alive(what)
+
+        def wait(seconds: float) -> bool:
+            self._orders.wait(seconds)
+            return self._orders.end.is_set()
+
+        return self._presence.await_alone(gone, wait, tell)
+
+    def run(self) -> ExitCode:
         """Tick until told to end, then end in good order."""
-        if alone:
-            self._presence.require_alone()
         self._presence.announce()
         ticks = Ticks(self._clock)
         ticks.every(_PULSE, "pulse", self.pulse)
@@ -243,9 +258,16 @@ class Service:
             _LOG.warning("settings.postponed", message="[daemon] is read at the next start only.")
         settings = read.settings.model_copy(update={"daemon": kept})
         configuration = replace(read, settings=settings)
-        self._application = replace(self._application, configuration=configuration)
+        self._application = self._application.reconfigured(configuration)
         self._vigil.call()
         _LOG.info("settings.reloaded", files=[str(file) for file in read.files])
+
+    def _carry_out(self, assignment: Assignment, stopping: Stopping) -> None:
+        """One run. Its share of the bandwidth follows the time of the day, so it is no constant."""
+        application, store = self._application, assignment.planned.demand.store
+        rate = application.pacing.pull_rate(store, assignment.bandwidth)
+        free = replace(assignment, bandwidth=None)
+        dispatch(lambda: backup_tools(application, rate), free, stopping)
 
     def _wind_down(self) -> ExitCode:
         self._notification.stopping("keeping what has arrived")

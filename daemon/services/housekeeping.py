@@ -1,7 +1,8 @@
 """What a daemon does besides saving: says that it is there, and looks after its own folders."""
 
-from collections.abc import Callable, Iterable
-from datetime import timedelta
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import structlog
 
 from backends.errors import BackendError
 from daemon.clock import Clock
+from daemon.domain.host import Host
 from daemon.domain.outlook import Outlook
 from daemon.errors import DaemonActive, DatabaseError, LapseguardError
 from daemon.services.backup import BackupTools
@@ -21,6 +23,8 @@ _LOG = structlog.get_logger("lapseguard")
 _REST: Final = timedelta(hours=6)
 #: Others count on a daemon that they heard of within so long.
 PRESENCE: Final = timedelta(seconds=90)
+#: Seconds between two looks whether a daemon that seems to be dead says something after all.
+_LISTEN: Final = 2.0
 
 
 class Presence:
@@ -40,19 +44,39 @@ class Presence:
         self._host = host
         self._slots = slots
 
-    def require_alone(self) -> None:
+    def await_alone(
+        self, gone: Collection[str], wait: Callable[[float], bool], tell: Callable[[str], None]
+    ) -> bool:
         """Refuse to be one of two daemons on a database that is one file.
 
+        One that was heard of lately may have been killed where we cannot see it, as in another
+        container. It is waited for until it has been silent for too long.
+
+        Args:
+            gone: Owners that are known to be no more.
+            wait: Sleeps for so many seconds; true if we are to end instead.
+            tell: Told, in a sentence, what is waited for.
+
+        Returns:
+            Whether we are alone; false if we were told to end meanwhile.
+
         Raises:
-            DaemonActive: another one was heard of lately, and is not provably gone.
+            DaemonActive: another one was heard of while we waited.
         """
-        with self._units(read_only=True) as unit:
-            others = [each for each in unit.hosts.alive() if not self._is_gone(each.owner)]
-        if others:
-            raise DaemonActive(
-                f"Another daemon ({others[0].owner}) works with this SQLite database, last heard "
-                f"of less than {int(PRESENCE.total_seconds())} seconds ago."
-            )
+        first: dict[str, datetime] = {}
+        while True:
+            with self._units(read_only=True) as unit:
+                now = unit.now()
+                others = [each for each in unit.hosts.alive() if not self._is_gone(each.owner)]
+            others = [each for each in others if each.owner not in gone]
+            if not others:
+                return True
+            if not first:
+                first = {each.owner: each.seen_until for each in others}
+                tell(_silence_needed(others, now))
+            _require_silence(others, first)
+            if wait(_LISTEN):
+                return False
 
     def announce(self) -> None:
         """Say that we are there. Raises DatabaseError."""
@@ -71,6 +95,22 @@ class Presence:
 
     def _is_gone(self, owner: str) -> bool:
         return owner == self._owner or is_gone(owner, self._owner)
+
+
+def _silence_needed(others: Sequence[Host], now: datetime) -> str:
+    left = max(each.seen_until for each in others) - now
+    return (
+        f"Another daemon ({others[0].owner}) was at work with this SQLite database a moment ago. "
+        f"If nothing more is heard of it for {math.ceil(left.total_seconds())} seconds, it is "
+        "taken to be dead."
+    )
+
+
+def _require_silence(others: Iterable[Host], first: Mapping[str, datetime]) -> None:
+    """Raises DaemonActive for whoever has announced itself since."""
+    for each in others:
+        if each.seen_until > first.get(each.owner, each.started_at):
+            raise DaemonActive(f"Another daemon ({each.owner}) works with this SQLite database.")
 
 
 class Surveyor:

@@ -10,18 +10,22 @@ from typing import Final
 from daemon.errors import DaemonActive, StateFolderUnusable
 
 LOCK_NAME: Final = "daemon.lock"
+#: Where Linux says which of its starts this is; the same in all containers of one kernel.
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
-def occupy(folder: Path, owner: str) -> Iterator[None]:
+def occupy(folder: Path, owner: str, *, boot: Path = _BOOT) -> Iterator[str | None]:
     """Be the only daemon that works with `folder`, for the length of a `with` block.
 
     The kernel holds the lock and gives it back whatever becomes of the process, so that none is
-    ever stale. What the file says is for people.
+    ever stale. Gives the owner that had the lock before us, if this very kernel has taken it from
+    that one: then it is gone, whatever container it lived in.
 
     Args:
         folder: The state folder, or the one that has an SQLite database.
         owner: Us; see `name_owner`.
+        boot: Tells kernels apart.
 
     Raises:
         DaemonActive: another daemon does; it says which.
@@ -34,9 +38,11 @@ def occupy(folder: Path, owner: str) -> Iterator[None]:
         raise StateFolderUnusable(f"Cannot open {path}: {error.strerror}.") from error
     try:
         _lock(descriptor, path)
+        kernel = _read_boot(boot)
+        before, where, *_ = (*_read(descriptor), "", "")
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{owner}\n".encode(), 0)
-        yield
+        os.pwrite(descriptor, f"{owner}\n{kernel}\n".encode(), 0)
+        yield before if before and kernel and where == kernel else None
     finally:
         os.close(descriptor)
 
@@ -45,8 +51,18 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        holder = os.pread(descriptor, 512, 0).decode(errors="replace").strip()
-        raise DaemonActive(
-            f"Another daemon ({holder or 'which has not said its name yet'}) works with "
-            f"{path.parent}."
-        ) from error
+        holder, *_ = (*_read(descriptor), "which has not said its name yet")
+        raise DaemonActive(f"Another daemon ({holder}) works with {path.parent}.") from error
+
+
+def _read(descriptor: int) -> list[str]:
+    """What the file says: the owner, and the kernel that it ran on."""
+    return os.pread(descriptor, 512, 0).decode(errors="replace").split()
+
+
+def _read_boot(boot: Path) -> str:
+    """The kernel's present start; empty where that is hidden, so that nothing can be proved."""
+    try:
+        return boot.read_text().strip()
+    except OSError:
+        return ""
