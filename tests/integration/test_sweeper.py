@@ -124,8 +124,8 @@ class Bridge:
             )
             unit.commit()
 
-    def sweep(self, ahead: timedelta = timedelta()) -> Swept:
-        """Look once, while the carried clock is so much ahead of the others."""
+    def sweep(self, *, ahead: timedelta = timedelta(), later: timedelta = timedelta()) -> Swept:
+        """Look once, so much later, while the carried clock is so much ahead of the others."""
         planning = Planning(
             units=self.units,
             clock=FakeClock(self.now()),
@@ -134,7 +134,7 @@ class Bridge:
             assumptions=Assumptions(rate=self.assumed_rate),
             default_store="main",
         )
-        now = self.now()
+        now = self.now() + later
         present = Present(wall=now, carried=now + ahead, database=now)
         swept = self.sweeper.sweep(planning, present)
         assert all(self.begun.acquire(timeout=LONG) for _ in swept.started)
@@ -165,6 +165,21 @@ def test_what_is_due_begins_in_the_order_of_its_deadline_as_far_as_there_are_slo
     bridge.workforce.pause("soon")
     assert bridge.ended.wait(LONG)
     assert "soon" not in bridge.workforce.servers()
+
+
+def test_after_a_week_without_a_daemon_everything_runs_in_the_order_of_its_deadline(
+    bridge: Bridge,
+) -> None:
+    """One has stopped meanwhile; it may still answer. One is too far from its stop to be due."""
+    days = {"late": 16, "stopped": 6, "soon": 8, "never_saved": 11, "far": 300, "next": 9}
+    bridge.register(**days)
+    bridge.slots = len(days)
+    for place, server in enumerate(sorted(days.keys() - {"never_saved"})):
+        bridge.save(server, f"20261123T060101Z-{place:06x}")
+
+    swept = bridge.sweep(later=7 * DAY)
+
+    assert swept.started == ("stopped", "soon", "next", "never_saved", "late")
 
 
 def test_slots_of_other_hosts_are_planned_with_but_not_used(bridge: Bridge) -> None:
