@@ -4,28 +4,32 @@ Heavy parts are imported by the function that needs them: most commands need few
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine
 
+from backends.objectstore.throttled import ThrottledStore
 from backends.protocols import ObjectStore
 from daemon.actor import current_actor
 from daemon.clock import Clock, SystemClock
 from daemon.domain.verification import Depth
 from daemon.errors import SecretError
+from daemon.s3_settings import read_store_secret, s3_address, s3_credentials
 from daemon.secrets import Secret
 from daemon.services.fate_guard import FateGuard
 from daemon.services.overview import Overview
+from daemon.services.pacing import Pacing
 from daemon.services.registry import Registry
-from daemon.settings import Configuration, StoreSecretName, StoreSettings
+from daemon.settings import Configuration, StoreSettings
 from daemon.store.engine import open_engine
 from daemon.store.schema import ensure_current
 from daemon.store.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from backends.objectstore.s3_address import S3Address, S3Credentials
+    from backends.pacing import Rate
     from backends.signing import SigningKey
     from backends.types import PullSpec
     from daemon.services.backup import BackupTools
@@ -45,12 +49,14 @@ class Application:
         clock: The one clock.
         engine: The database, at the revision that this program works with.
         actor: Whom the audit trail names.
+        pacing: What all runs of this process share.
     """
 
     configuration: Configuration
     clock: Clock
     engine: Engine
     actor: str
+    pacing: Pacing
 
     def units(self, *, read_only: bool = False, at_once: bool = False) -> UnitOfWork:
         """A new unit of work; see `daemon.services.units.Units`."""
@@ -111,6 +117,11 @@ class Application:
 
         return Lookout(units=self.units, clock=self.clock, planning=self.planning)
 
+    def reconfigured(self, configuration: Configuration) -> "Application":
+        """The same with other settings; limits change for runs under way as well."""
+        self.pacing.change(configuration.bandwidth, configuration.store_bandwidths)
+        return replace(self, configuration=configuration)
+
     def close(self) -> None:
         """Give back the database's connections."""
         self.engine.dispose()
@@ -131,11 +142,13 @@ def start(configuration: Configuration, *, clock: Clock | None = None) -> Applic
     except BaseException:
         engine.dispose()
         raise
+    clock = clock or SystemClock()
     return Application(
         configuration=configuration,
-        clock=clock or SystemClock(),
+        clock=clock,
         engine=engine,
         actor=current_actor(configuration.environment.variables),
+        pacing=Pacing(clock, configuration.bandwidth, configuration.store_bandwidths),
     )
 
 
@@ -230,7 +243,7 @@ def create_place(configuration: Configuration, name: str | None = None) -> bool:
         return True
     from backends.objectstore.s3_bucket import create_bucket  # noqa: PLC0415 - loads boto3
 
-    return create_bucket(_s3_address(settings), _s3_credentials(configuration, found))
+    return create_bucket(s3_address(settings), s3_credentials(configuration, found))
 
 
 def repository_password(configuration: Configuration, store: str | None = None) -> Secret:
@@ -241,7 +254,7 @@ def repository_password(configuration: Configuration, store: str | None = None) 
         SecretError: there is no password, or it cannot be read.
     """
     name, _ = configuration.store(store)
-    password = _read_secret(configuration, name, "repository_password")
+    password = read_store_secret(configuration, name, "repository_password")
     if password is None:
         raise SecretError(
             f"The store `{name}` has no repository password.",
@@ -258,9 +271,14 @@ def signing_key(configuration: Configuration) -> "SigningKey":
 
 
 def destination(
-    application: Application, store: str | None, server: str, patience: "Patience | None" = None
+    application: Application,
+    store: str | None,
+    server: str,
+    patience: "Patience | None" = None,
+    *,
+    paced: bool = True,
 ) -> "Destination":
-    """The repository of `server` in a store, not opened yet.
+    """The repository of `server` in a store, not opened yet; `paced`: within all limits.
 
     Raises:
         NotFound, SettingsError, SecretError, StoreError: see `open_store`.
@@ -269,15 +287,17 @@ def destination(
 
     configuration = application.configuration
     name, _ = configuration.store(store)
+    opened = open_store(configuration, name, server=server, create=True, patience=patience)
+    buckets = application.pacing.uploads(name) if paced else ()
     return Destination(
         store_name=name,
-        store=open_store(configuration, name, server=server, create=True, patience=patience),
+        store=ThrottledStore(opened, buckets, stop=patience.stop if patience else None),
         read_password=lambda: repository_password(configuration, name),
     )
 
 
-def backup_tools(application: Application) -> "BackupTools":
-    """What a backup works with."""
+def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "BackupTools":
+    """What a backup works with; `pull_rate` says how fast it may be, see `Pacing.pull_rate`."""
     from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - only where data flows
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
     from daemon.services.deposit import Tuning  # noqa: PLC0415 - likewise
@@ -294,7 +314,9 @@ def backup_tools(application: Application) -> "BackupTools":
         destination=lambda store, server, patience: destination(
             application, store, server, patience
         ),
-        make_pull=lambda journal, lease: RsyncPull(journal=journal, stop=lease.stop),
+        make_pull=lambda journal, lease: RsyncPull(
+            journal=journal, stop=lease.stop, rate=pull_rate
+        ),
         measure=lambda spec: _measure(spec, application.clock),
         signing_key=lambda: signing_key(configuration),
         staging=folder.staging,
@@ -347,44 +369,7 @@ def _concrete_store(
     from backends.objectstore.s3 import S3Store  # noqa: PLC0415 - loads boto3
 
     return S3Store(
-        _s3_address(settings, server),
-        _s3_credentials(configuration, name),
+        s3_address(settings, server),
+        s3_credentials(configuration, name),
         checksum=settings.checksum,
     )
-
-
-def _s3_address(settings: StoreSettings, server: str | None = None) -> "S3Address":
-    from backends.objectstore.s3_address import Addressing, S3Address  # noqa: PLC0415 - if used
-
-    prefix = "/".join(part for part in (settings.location.path.strip("/"), server) if part)
-    region = {"region": settings.region} if settings.region else {}
-    return S3Address(
-        bucket=settings.location.netloc,
-        prefix=prefix,
-        endpoint=settings.endpoint,
-        addressing=Addressing.VIRTUAL if settings.virtual_host else Addressing.PATH,
-        ca_bundle=str(settings.ca_bundle) if settings.ca_bundle else None,
-        allow_http=settings.allow_http,
-        **region,
-    )
-
-
-def _s3_credentials(configuration: Configuration, name: str) -> "S3Credentials | None":
-    """The keys in the settings; None leaves it to the AWS default chain."""
-    from backends.objectstore.s3_address import S3Credentials  # noqa: PLC0415 - only if used
-
-    key = _read_secret(configuration, name, "access_key_id")
-    secret = _read_secret(configuration, name, "secret_access_key")
-    token = _read_secret(configuration, name, "session_token")
-    if key is None or secret is None:
-        return None
-    return S3Credentials(
-        access_key_id=key.reveal(),
-        secret_access_key=secret.reveal(),
-        session_token=None if token is None else token.reveal(),
-    )
-
-
-def _read_secret(configuration: Configuration, store: str, name: StoreSecretName) -> Secret | None:
-    source = configuration.store_secret(store, name)
-    return None if source is None else source.read()

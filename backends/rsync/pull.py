@@ -1,6 +1,7 @@
 """Runs rsync: one call, a second one after vanished files, and what came of it."""
 
 import errno
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from backends.errors import (
     ProcessTimeout,
     TransferInterrupted,
 )
+from backends.pacing import Rate
 from backends.process import Running, readable
 from backends.rsync.command import largest_file, rsync_argv
 from backends.rsync.complaints import Complaints, parse_complaints
@@ -22,6 +24,7 @@ from backends.rsync.exit_codes import Verdict, exit_meaning
 from backends.rsync.failure import image_path, omissions, pull_failure, speaks_older_dialect
 from backends.rsync.image import forget_unasked, uncovered_links
 from backends.rsync.output import parse_line
+from backends.rsync.pace import Pace
 from backends.rsync.scratch import Claim, claim_staging, forget_unfinished
 from backends.rsync.spool import Spool
 from backends.rsync.tally import STOPPED, Tally
@@ -33,6 +36,8 @@ from backends.types import Arrival, Omission, PullReport, PullSpec
 _ENVIRONMENT = {"HOME": "/nonexistent"}
 #: Bytes of standard error kept of its beginning and end; each unreadable file is a line.
 _STDERR_LIMIT = 8 << 20
+#: How rsync ends on request: by its own hand, or before it could.
+_ENDED = frozenset({20, -signal.SIGTERM})
 #: One call, and one more when files vanished during it.
 _PASSES = 2
 
@@ -57,6 +62,8 @@ class RsyncPull:
             another thread and before `on_arrival` hears of it; `output.parse_line` reads it
             back. What it raises ends the pull.
         stop: Once set, the pull ends with TransferInterrupted.
+        rate: How fast it may be, besides the spec's limit. When that changes, rsync is ended and
+            begins anew at the new rate: it cannot be told otherwise. What has arrived stays.
     """
 
     def __init__(
@@ -64,9 +71,11 @@ class RsyncPull:
         *,
         journal: Callable[[bytes], object] | None = None,
         stop: threading.Event | None = None,
+        rate: Rate | None = None,
     ) -> None:
         self._journal = journal
         self._stop = stop
+        self._rate = rate or (lambda: None)
         self._version: RsyncVersion | None = None
 
     @property
@@ -102,8 +111,13 @@ class RsyncPull:
         with pinned_known_hosts(spec.target) as known_hosts:
             ssh = ssh_argv(spec.target, known_hosts)
             while passes < _PASSES:
-                argv = rsync_argv(spec, ssh=ssh, scratch=claim.scratch, plain=plain)
+                tally.pace = Pace(self._rate)
+                slowed = tally.pace.slow(spec)
+                argv = rsync_argv(slowed, ssh=ssh, scratch=claim.scratch, plain=plain)
                 ended = self._run_pass(argv, spec, claim, tally, on_arrival)
+                if tally.pace.changed and ended.exit_code in _ENDED:
+                    tally.changes.doubt()  # the last lines may be missing
+                    continue
                 done.append(ended)
                 if not plain and tally.lines == 0 and speaks_older_dialect(ended.stderr):
                     plain = True

@@ -8,6 +8,7 @@ from backends.errors import BudgetExceeded, TransferInterrupted
 from backends.process import readable_name
 from backends.rsync.changes import ChangedPaths
 from backends.rsync.output import Change, ChangeKind
+from backends.rsync.pace import Pace
 from backends.types import Arrival, Omission, PullSpec
 
 #: What a pull that its caller has stopped says.
@@ -32,6 +33,7 @@ class Tally:
         self._landed = 0
         self._wire = {0: 0}
         self._oversize: dict[bytes, Omission] = {}
+        self.pace = Pace(lambda: None)
         self.changes = ChangedPaths()
         self.lines = 0
         self.arrivals = 0
@@ -79,6 +81,7 @@ class Tally:
         """
         if self._stop is not None and self._stop.is_set():
             raise TransferInterrupted(STOPPED)
+        self.pace.check(group)
         now = time.monotonic()
         limit = self._budget.max_bytes
         if limit is None or now - self._looked < _INTERVAL:
@@ -115,12 +118,23 @@ class Tally:
 def received_by_ssh(group: int) -> int:
     """Bytes that the ssh of a process group has read so far; 0 where the system does not say."""
     total = 0
+    for pid in ssh_processes(group):
+        try:
+            first = Path(f"/proc/{pid}/io").read_text("ascii").splitlines()[0]
+            total += int(first.removeprefix("rchar: "))
+        except OSError:
+            continue  # It ended while we looked.
+    return total
+
+
+def ssh_processes(group: int) -> list[int]:
+    """The ids of every ssh in a process group; none where the system does not say."""
+    found: list[int] = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             name, _, rest = (folder / "stat").read_text("ascii", "replace").rpartition(") ")
             if name.endswith("(ssh") and int(rest.split()[2]) == group:
-                first = (folder / "io").read_text("ascii").splitlines()[0]
-                total += int(first.removeprefix("rchar: "))
+                found.append(int(folder.name))
         except OSError:
             continue  # It ended while we looked, or is somebody else's and none of ours.
-    return total
+    return found

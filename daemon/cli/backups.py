@@ -124,6 +124,8 @@ def _choose(application: Application, names: list[str], *, every: bool) -> list[
 def _back_up_one(application: Application, name: str, depth: Depth | None, ways: _Ways) -> _Turn:
     tools = backup_tools(application)
     try:
+        store, _ = application.configuration.store(application.registry.server(name).store)
+        tools = backup_tools(application, application.pacing.pull_rate(store))
         with checkpoint_on_signals() as stopping:
             run = back_up(tools, name, ways.display, depth=depth, stop=stopping)
     except Exception as error:  # noqa: BLE001 - on record and told; the next server gets its turn

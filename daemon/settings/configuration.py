@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from daemon.domain.bandwidth import Bandwidth
 from daemon.domain.duration import write_duration
 from daemon.domain.fate import StoreFate
 from daemon.domain.plan import Assumptions, Limits
@@ -104,9 +105,20 @@ class Configuration:
     @property
     def limits(self) -> Limits:
         """What runs have to share."""
-        stores = self.settings.stores.items()
-        limited = {name: int(each.bandwidth) for name, each in stores if each.bandwidth}
-        return self.settings.planning.limits(limited)
+        return self.settings.planning.limits(self.store_bandwidths)
+
+    @property
+    def bandwidth(self) -> Bandwidth | None:
+        """What all runs may use together, each way; None for no limit."""
+        planning = self.settings.planning
+        return planning.read_bandwidth(planning.bandwidth)
+
+    @property
+    def store_bandwidths(self) -> Mapping[str, Bandwidth]:
+        """Of the stores that have a limit, by name."""
+        read = self.settings.planning.read_bandwidth
+        limits = {name: read(store.bandwidth) for name, store in self.settings.stores.items()}
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
     @property
     def assumptions(self) -> Assumptions:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, WithJsonS
 from daemon.domain.identifier import check_name
 from daemon.errors import InvalidValue
 from daemon.secrets import Secret
+from daemon.settings.bandwidth import BandwidthText
 from daemon.settings.planning import PlanningSettings, PolicySettings, PositiveDuration
 from daemon.settings.section import Section
 
@@ -116,8 +117,9 @@ class StoreSettings(Section):
     account: str | None = Field(
         default=None, min_length=1, description="The account it is billed to."
     )
-    bandwidth: ByteSize | None = Field(
-        default=None, ge=1024, description="Bytes a second of all runs that write to it."
+    bandwidth: BandwidthText | None = Field(
+        default=None,
+        description="Bytes a second of all runs that write to it; written as in [planning].",
     )
     endpoint: Endpoint | None = Field(default=None, description="S3 endpoint; AWS when absent.")
     region: str | None = Field(default=None, min_length=1, description="S3 region.")

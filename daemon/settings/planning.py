@@ -17,12 +17,14 @@ from pydantic import (
     model_validator,
 )
 
+from daemon.domain.bandwidth import Bandwidth
 from daemon.domain.duration import read_duration, write_duration
 from daemon.domain.identifier import check_name
 from daemon.domain.plan import Assumptions, Limits, QuietHours
 from daemon.domain.policy import DEFAULT_POLICY, Policy, Rung
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue
+from daemon.settings.bandwidth import BandwidthText, read_bandwidth
 from daemon.settings.section import Section
 
 _HOURS: Final = re.compile(r"(\d\d:\d\d)-(\d\d:\d\d)", re.ASCII)
@@ -93,8 +95,13 @@ class PlanningSettings(Section):
     """`[planning]`: what all runs share, and what is assumed where nothing is known."""
 
     slots: int = Field(default=2, ge=1, le=256, description="Runs at the same time on this host.")
-    bandwidth: ByteSize | None = Field(
-        default=None, ge=_KIB, description="Bytes a second of all runs together."
+    bandwidth: BandwidthText | None = Field(
+        default=None,
+        description="Bytes a second of all runs together, each way: `10 MiB`, or by the time of "
+        "the day: `08:00 2 MiB, 18:00 off`.",
+    )
+    bandwidth_timezone: Zone = Field(
+        default="UTC", description="IANA zone of the times in `bandwidth`, of stores too."
     )
     quiet_hours: tuple[Hours, ...] = Field(
         default=(), description="When only a deadline starts a run, like `08:00-18:00`."
@@ -117,16 +124,26 @@ class PlanningSettings(Section):
         default=timedelta(minutes=5), description="A new plan at least as often as this."
     )
 
-    def limits(self, stores: Mapping[str, int]) -> Limits:
-        """What runs share, with the bandwidth of each store that has a limit."""
+    def read_bandwidth(self, text: str | None) -> Bandwidth | None:
+        """A limit as it is written, in this section's zone; None for none."""
+        return None if text is None else read_bandwidth(text, self.bandwidth_timezone)
+
+    def limits(self, stores: Mapping[str, Bandwidth]) -> Limits:
+        """What runs share, with the bandwidth of each store that has a limit.
+
+        What changes by the time of the day is planned with at its slowest.
+        """
+        everything = self.read_bandwidth(self.bandwidth)
         quiet = tuple(
             QuietHours(begin=begin, end=end, timezone=self.quiet_timezone)
             for begin, end in map(_hours, self.quiet_hours)
         )
         return Limits(
             slots=self.slots,
-            bandwidth=self.bandwidth,
-            stores=stores,
+            bandwidth=None if everything is None else everything.slowest,
+            stores={
+                name: limit.slowest for name, limit in stores.items() if limit.slowest is not None
+            },
             quiet=quiet,
             lead=self.lead,
         )
