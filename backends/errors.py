@@ -18,10 +18,13 @@
     ├── SnapshotError
     │   ├── SnapshotUnsupported SnapshotDenied    SnapshotNoSpace   SnapshotBusy*
     │   ├── SnapshotFailed      SnapshotLost      SourcePathLeaves  HookFailed
+    ├── DumpError
+    │   ├── DumpFailed          DumpInvalid
     ├── SignatureInvalid
     └── LocalError
         ├── LocalDiskFull       LocalPathUnusable ProcessTimeout*   TargetNotEmpty
         ├── MemoryFault         ProcessFailed     ProcessStopped*   ProgramMissing
+        ├── StagedContentGone*
 
 A star marks errors that are worth trying again unchanged (`retryable`). Every error says what
 happened (its message), and what to do next (`hint`).
@@ -307,6 +310,22 @@ class HookFailed(SnapshotError):
     default_hint = "Run it by hand on the server; its output is in the message."
 
 
+class DumpError(BackendError):
+    """A database on the server did not give a copy of itself."""
+
+
+class DumpFailed(DumpError):
+    """The program that dumps ended with an error, or what it printed is not whole."""
+
+    default_hint = "Run the command by hand on the server; the message has what it said."
+
+
+class DumpInvalid(DumpError):
+    """A dump is described in a way that cannot be run or named."""
+
+    default_hint = "Correct the server's dumps: `lapseguard server update NAME --dump …`."
+
+
 class SignatureInvalid(BackendError):
     """A signature is not what the named key makes of these bytes."""
 
@@ -321,6 +340,13 @@ class LocalDiskFull(LocalError):
     """This machine ran out of space."""
 
     default_hint = "Free space under the state folder; finished packs are already safe."
+
+
+class StagedContentGone(LocalError):
+    """The data of a staged file was given back to the disk, and is not in the repository."""
+
+    retryable = True
+    default_hint = "Run the backup again: the server is then asked for this file once more."
 
 
 class LocalPathUnusable(LocalError):

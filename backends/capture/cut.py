@@ -15,7 +15,7 @@ them last. The journal goes on vouching for what arrived and is left out.
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.errors import BackendError, LocalDiskFull, SshError, TransferError
 from backends.repository.tree import Node, NodeType
@@ -100,3 +100,22 @@ def shortfall(error: BackendError, *, earlier: int, left_out: int) -> Omission:
     if left_out:
         reason += f"; {left_out} staged files are left out, since they are not known to be whole"
     return Omission(path=b"", reason=reason)
+
+
+def joined(first: PullReport, again: PullReport) -> PullReport:
+    """Two pulls of the same, as one."""
+    return replace(
+        again,
+        arrivals=first.arrivals + again.arrivals,
+        received_bytes=first.received_bytes + again.received_bytes,
+        vanished=tuple(dict.fromkeys((*first.vanished, *again.vanished))),
+        seconds=first.seconds + again.seconds,
+        attempts=first.attempts + again.attempts,
+        changed=_united(first.changed, again.changed),
+    )
+
+
+def _united(
+    first: frozenset[bytes] | None, again: frozenset[bytes] | None
+) -> frozenset[bytes] | None:
+    return None if first is None or again is None else first | again

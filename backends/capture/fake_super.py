@@ -36,9 +36,12 @@ from backends.capture.acl import (
     access_acl,
     default_acl,
 )
+from backends.capture.vacancy import MARK
 from backends.errors import LocalPathUnusable
 
 _STAT = "user.rsync.%stat"
+#: Ours alone: the source has no such attributes.
+_NOT_SOURCES = {_STAT, MARK}
 _STAT_ONLY = [_STAT]
 _ACCESS = b"user.rsync.%aacl"
 _DEFAULT = b"user.rsync.%dacl"
@@ -239,7 +242,7 @@ def _decode_xattrs(
 
 
 def _read_others(path: bytes, names: list[str]) -> list[tuple[bytes, bytes]]:
-    wanted = (name for name in names if name.startswith(_USER) and name != _STAT)
+    wanted = (name for name in names if name.startswith(_USER) and name not in _NOT_SOURCES)
     values = ((os.fsencode(name), _get(path, name)) for name in wanted)
     return [(name, value) for name, value in values if value is not None]
 

@@ -13,11 +13,13 @@ import os
 import stat as file_type
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from backends.capture.halt import Halt
 from backends.capture.ledger import StoredContent
-from backends.capture.packing import OPEN_FLAGS, Packing
+from backends.capture.packing import Packing
+from backends.capture.window import Vacating
 from backends.errors import BackendError
 from backends.repository.writer import StoredFile
 
@@ -27,6 +29,8 @@ LEAST_FOLLOWED = 4 << 20
 MOST_FOLLOWED = 2
 #: Seconds between two looks at the folder, which holds a handful of files at most.
 LOOK_INTERVAL = 0.1
+#: For freeing what was read; a pipe must not make us wait for somebody at its other end.
+_OPEN_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Seconds until a file that had no more bytes is asked again.
 GROWTH_INTERVAL = 0.05
 
@@ -38,9 +42,11 @@ class Following:
         folder: Where rsync writes what is not complete; need not be there.
         packing: Takes the bytes.
         halt: Ends it before its time.
+        window: Told what has been read.
     """
 
-    def __init__(self, folder: bytes, *, packing: Packing, halt: Halt) -> None:
+    def __init__(self, folder: bytes, *, packing: Packing, halt: Halt, window: Vacating) -> None:
+        self._window = window
         self._folder = folder
         self._packing = packing
         self._halt = halt
@@ -108,8 +114,7 @@ class Following:
         stat = entry.stat(follow_symlinks=False)
         if stat.st_size < LEAST_FOLLOWED or self._is_known(stat.st_ino):
             return
-        # A pipe must not make us wait for somebody to write.
-        descriptor = os.open(entry.path, OPEN_FLAGS | os.O_NONBLOCK)
+        descriptor = os.open(entry.path, _OPEN_FLAGS)
         if not _is_rsyncs(os.fstat(descriptor)):
             os.close(descriptor)
             return
@@ -134,12 +139,16 @@ class Following:
     def _follow(self, followed: "_Followed", path: bytes, descriptor: int) -> None:
         try:
             growing = _Growing(path, descriptor, over=self._over, halt=self._halt)
-            followed.stored = self._packing.store(growing)
+            self._window.follow(followed.inode, descriptor)
+            followed.stored = self._packing.store(
+                growing, partial(self._window.advance, followed.inode)
+            )
         except (OSError, BackendError):
             # Safe to pass over: it is then read again when it is announced, and what is wrong
             # with the disk or the store shows there.
             followed.stored = None
         finally:
+            self._window.complete(followed.inode)
             os.close(descriptor)
 
 

@@ -11,7 +11,7 @@ import stat as file_type
 from collections.abc import Callable, Collection, Iterable
 
 from backends.capture.cut import Cut, may_be_kept
-from backends.capture.doubt import is_untouched
+from backends.capture.doubt import is_untouched, move_time
 from backends.capture.edition import EditImpossibleError, Edition, ImageBase
 from backends.capture.entries import (
     Entry,
@@ -28,9 +28,11 @@ from backends.capture.entries import (
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.packing import Packing
+from backends.capture.recall import content_before
 from backends.capture.selection import Selection
 from backends.capture.touched import Touched
-from backends.errors import LocalPathUnusable
+from backends.capture.vacancy import is_vacated
+from backends.errors import LocalPathUnusable, StagedContentGone
 from backends.repository.blob import identify
 from backends.repository.index import Index
 from backends.repository.tree import Node, NodeType, encode_tree
@@ -65,6 +67,7 @@ class ImageWalk:
         """
         self._cut = cut
         self._edition = edition
+        self._parent: BlobId | None = None
         self._halt = halt or NoHalt()
         self._image = image
         self._writer = writer
@@ -94,6 +97,7 @@ class ImageWalk:
             LocalPathUnusable: the image itself cannot be read.
             EditImpossibleError: the parent cannot be edited.
         """
+        self._parent = parent
         touched = self._edition.touched if self._edition else None
         stack = [self._open(b"", self._image, selection, parent, touched)]
         while True:
@@ -310,6 +314,8 @@ class ImageWalk:
         gives the parent's content, it still is what the source sent and was compared with then.
         """
         stored = self._find(entry.stat)
+        if stored is None and is_vacated(entry.place):
+            return self._recall(entry, known)
         content = stored or self._read(entry, known)
         if content is None:
             return None
@@ -324,6 +330,32 @@ class ImageWalk:
             sha256=content.sha256,
             compared=content.compared,
             unchanged=same,
+        )
+
+    def _recall(self, entry: Entry, known: Node | None) -> FileRecord | None:
+        """The content of a file whose data is gone, which then is the parent's."""
+        blobs = content_before(
+            entry.stat,
+            known,
+            parent=self._parent,
+            load_tree=self._load_tree,
+            index=self._index,
+        )
+        if blobs is not None:
+            return FileRecord(
+                path=entry.path,
+                size=entry.stat.st_size,
+                blobs=blobs,
+                sha256=sha256_of(blobs),
+                compared=False,
+                unchanged=True,
+            )
+        move_time(entry.place)
+        if self._cut is not None:
+            return None
+        raise StagedContentGone(
+            f"The data of the staged file {os.fsdecode(entry.path)!r} is gone, and the "
+            "repository no longer has it."
         )
 
     def _find(self, stat: os.stat_result) -> StoredContent | None:

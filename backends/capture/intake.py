@@ -23,6 +23,8 @@ from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import StoredContent
 from backends.capture.packing import Packing
 from backends.capture.progress import CaptureProgress
+from backends.capture.vacancy import is_vacated
+from backends.capture.window import NoWindow, Vacating
 from backends.errors import BackendError
 from backends.rsync.scratch import incoming_folder
 from backends.types import Arrival
@@ -44,10 +46,14 @@ class Intake:
         progress: CaptureProgress,
         workers: int = 2,
         halt: Halt | None = None,
+        window: Vacating | None = None,
     ) -> None:
         self._halt = halt or NoHalt()
+        self._window = window or NoWindow()
         self._image = image
-        self._following = Following(incoming_folder(image), packing=packing, halt=self._halt)
+        self._following = Following(
+            incoming_folder(image), packing=packing, halt=self._halt, window=self._window
+        )
         self._packing = packing
         self._progress = progress
         self._queue: queue.Queue[Arrival | None] = queue.Queue(QUEUE_LENGTH)
@@ -132,6 +138,8 @@ class Intake:
         if self._failure is not None:
             raise self._failure
         self._progress.count_arrival(arrival.size)
+        if not arrival.linked_to:
+            self._window.arrive(arrival.size)
 
     def _end_workers(self) -> None:
         if self._feeder is not None:
@@ -150,8 +158,7 @@ class Intake:
             if self._failure is not None or self._halt.is_over():
                 continue  # drain, so that nobody waits for a place in the queue
             try:
-                if self._settled_content(arrival) is None:
-                    self._late.append(arrival)
+                self._store(arrival)
             except BaseException as failure:  # noqa: BLE001 - handed to the thread that asks next
                 self._failure = failure
 
@@ -171,6 +178,17 @@ class Intake:
             settled, self._held = self._held[0], None
             return settled
 
+    def _store(self, arrival: Arrival) -> None:
+        content = self._settled_content(arrival)
+        if content is not None and not self._window.is_untimely(content.inode):
+            self._window.store(self._image + b"/" + arrival.path, content)
+            return
+        self._window.leave(arrival.size)
+        if content is None:
+            self._late.append(arrival)
+        else:
+            self._unequal.append(arrival.path)
+
     def _settled_content(self, arrival: Arrival) -> StoredContent | None:
         """Store one file; None where the file at its place is not (yet) the one that arrived."""
         place = self._image + b"/" + arrival.path
@@ -188,11 +206,22 @@ class Intake:
         for arrival in self._late:
             place = self._image + b"/" + arrival.path
             content = self._packing.pack(place, arrival.checksum)
-            # Where nothing is there, a second pass removed it again, or the source since has.
-            if content is None or content.compared or not arrival.checksum:
+            if content is None:
+                # A second pass removed it again, or the source since has; or its data is gone,
+                # and was not what the source said.
+                if not _is_emptied(place):
+                    continue
+            elif content.compared or not arrival.checksum:
                 continue
             if stands_for_file(place):
                 self._unequal.append(arrival.path)
+
+
+def _is_emptied(place: bytes) -> bool:
+    try:
+        return is_vacated(place)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _is_at(place: bytes, content: StoredContent) -> bool:

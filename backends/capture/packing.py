@@ -2,11 +2,13 @@
 
 import errno
 import os
+from collections.abc import Callable
 from io import FileIO
 
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.progress import CaptureProgress
+from backends.capture.vacancy import is_vacated
 from backends.errors import LocalPathUnusable
 from backends.repository.chunker import Readable
 from backends.repository.writer import RepositoryWriter, StoredFile
@@ -38,8 +40,9 @@ class Packing:
         """Store the file at `place`, comparing it with the source's xxh128 where that is given.
 
         Returns:
-            None where no file is there (any more), since rsync moves and removes beside us; or
-            where the capture was over before its end was read.
+            None where no file is there (any more), since rsync moves and removes beside us;
+            where its data is gone and nobody knows what it was; or where the capture was over
+            before its end was read.
 
         Raises:
             LocalPathUnusable: it cannot be read.
@@ -55,14 +58,18 @@ class Packing:
                 hint="Check the disk under the state folder.",
             ) from error
 
-    def store(self, stream: Readable) -> StoredFile:
+    def store(
+        self, stream: Readable, on_pieces: Callable[[int], None] = lambda _: None
+    ) -> StoredFile:
         """Store what a stream holds, without entering it in the ledger.
+
+        `on_pieces` is told as by `RepositoryWriter.save_file`.
 
         Raises:
             OSError: from the stream.
             StoreError, RepositoryError: from the writer.
         """
-        return self._writer.save_file(stream)
+        return self._writer.save_file(stream, on_pieces)
 
     def enter(
         self, stored: StoredFile, stat: os.stat_result, checksum: str | None
@@ -81,9 +88,11 @@ class Packing:
             )
         )
 
-    def _pack(self, place: bytes, checksum: str | None) -> StoredContent:
+    def _pack(self, place: bytes, checksum: str | None) -> StoredContent | None:
         descriptor = os.open(place, OPEN_FLAGS)
         with FileIO(descriptor, "rb") as stream:
+            if is_vacated(descriptor):
+                return self._ledger.find(os.fstat(descriptor))
             stored = self.store(_Halting(stream, self._halt))
             stat = os.fstat(descriptor)
         return self.enter(stored, stat, checksum)

@@ -11,9 +11,10 @@ the returned tree, and only then lets the staging journal go.
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from backends.capture.cut import CUTS, Cut, Received, shortfall
+from backends.capture.cut import CUTS, Cut, Received, joined, shortfall
 from backends.capture.doubt import move_time, question, vouched_inodes
 from backends.capture.edition import EditImpossibleError, Edition, ImageBase, plan_edition
 from backends.capture.entries import FileRecord
@@ -23,8 +24,10 @@ from backends.capture.intake import Intake
 from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
 from backends.capture.progress import CapturePhase, CaptureProgress
+from backends.capture.recall import recall, remember
 from backends.capture.selection import select
 from backends.capture.staging import Staging
+from backends.capture.window import Window
 from backends.errors import (
     BackendError,
     SourceAccessDenied,
@@ -107,6 +110,7 @@ class Capture:
         precious: Paths to be stored before the rest, in order; each below one of the spec's.
         halt: Ends it before its time.
         base: What the image is known to have been equal to; None to look at all of it.
+        window: Keeps staging small; None to keep all data in it.
     """
 
     def __init__(
@@ -123,7 +127,9 @@ class Capture:
         precious: tuple[str, ...] = (),
         halt: Halt | None = None,
         base: ImageBase | None = None,
+        window: Window | None = None,
     ) -> None:
+        self._window = window
         self._base = base
         self._is_sure = True
         self._precious = precious
@@ -157,7 +163,11 @@ class Capture:
         """
         try:
             self._question(parent)
-            report, cut = self._pull_or_cut(spec, pull)
+            self._recall(parent)
+            with self._window or nullcontext():
+                report, cut = self._pull_or_cut(spec, pull)
+                if self._window is not None:
+                    self._window.settle()
             tree, walk, edition = self._record_image(spec, parent, cut, report)
             self._progress.enter(CapturePhase.FLUSH)
             self._writer.flush()
@@ -173,6 +183,20 @@ class Capture:
         if self._sha256_before is None or self._staging.is_interrupted:
             vouched = vouched_inodes(image, self._staging.interrupted_arrivals())
             self._asked = question(image, vouched, parent, self._load_tree)
+
+    def _recall(self, parent: BlobId | None) -> None:
+        """Have rsync send again what has left staging and is not in the repository."""
+        if self._window is None and not self._staging.vacated.is_there:
+            return
+        remember(self._ledger, self._staging.vacated.read(), self._index)
+        recall(
+            os.fsencode(self._staging.image),
+            parent=parent,
+            load_tree=self._load_tree,
+            index=self._index,
+            ledger=self._ledger,
+            free=self._window is not None,
+        )
 
     def _pull_or_cut(self, spec: PullSpec, pull: SourcePull) -> tuple[PullReport, Cut | None]:
         try:
@@ -212,7 +236,7 @@ class Capture:
         early = [self._pull_early(path, spec, pull) for path in self._precious]
         first, unequal = self._pull_once(spec, pull, self._staging.interrupted_arrivals())
         for report in early:
-            first = first if report is None else _joined(report, first)
+            first = first if report is None else joined(report, first)
         if not unequal:
             return first
         image = os.fsencode(self._staging.image)
@@ -222,7 +246,7 @@ class Capture:
         for path in {*unequal, *still}:
             if not self._is_compared(image + b"/" + path):
                 self._ledger.report_mismatch(path)
-        return _joined(first, again)
+        return joined(first, again)
 
     def _pull_early(self, path: str, spec: PullSpec, pull: SourcePull) -> PullReport | None:
         """Have one path in the store before anything else is asked for."""
@@ -252,6 +276,7 @@ class Capture:
             progress=self._progress,
             workers=self._workers,
             halt=self._halt,
+            window=self._window,
         )
 
     def _is_compared(self, place: bytes) -> bool:
@@ -372,22 +397,3 @@ def _kind(record: FileRecord) -> str:
     if record.compared:
         return "compared"
     return "unchanged" if record.unchanged else "uncompared"
-
-
-def _joined(first: PullReport, again: PullReport) -> PullReport:
-    """Two pulls of the same, as one."""
-    return replace(
-        again,
-        arrivals=first.arrivals + again.arrivals,
-        received_bytes=first.received_bytes + again.received_bytes,
-        vanished=tuple(dict.fromkeys((*first.vanished, *again.vanished))),
-        seconds=first.seconds + again.seconds,
-        attempts=first.attempts + again.attempts,
-        changed=_united(first.changed, again.changed),
-    )
-
-
-def _united(
-    first: frozenset[bytes] | None, again: frozenset[bytes] | None
-) -> frozenset[bytes] | None:
-    return None if first is None or again is None else first | again

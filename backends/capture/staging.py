@@ -3,6 +3,7 @@
     <root>/image/         what rsync writes: the server's paths, kept from run to run
     <root>/image~pull/    rsync's unfinished files, so that a cut transfer continues
     <root>/arrivals.log   rsync's own lines of the run under way
+    <root>/vacated.log    what files held whose data was given back, see `vacated`
 
 The journal exists only between the first arrival and the manifest. Found at the start of a run it
 means that the last one broke off: its files are in the image, rsync will not send them again, and
@@ -17,6 +18,7 @@ from io import FileIO
 from pathlib import Path
 
 from backends.capture.fake_super import ensure_xattrs
+from backends.capture.vacated import VacatedLog
 from backends.errors import LocalDiskFull, LocalPathUnusable
 from backends.process import LINE_LIMIT
 from backends.rsync.output import parse_line
@@ -36,6 +38,8 @@ class Staging:
         self.image = root / "image"
         self._journal = root / "arrivals.log"
         self._interrupted_size: int | None = None
+        #: What staged files held whose data is gone.
+        self.vacated = VacatedLog(root)
 
     def prepare(self) -> None:
         """Create the folders, readable by this user alone.
@@ -121,6 +125,7 @@ class Staging:
     def forget_journal(self) -> None:
         """The manifest is written: what arrived no longer needs remembering."""
         self._journal.unlink(missing_ok=True)
+        self.vacated.shorten()
 
 
 def _private(path: str, flags: int) -> int:

@@ -7,7 +7,7 @@ that one file keeps all cores busy.
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import chain
@@ -160,8 +160,15 @@ class RepositoryWriter:
         self._store(kind, data, blob_id)
         return blob_id
 
-    def save_file(self, stream: Readable) -> StoredFile:
+    def save_file(
+        self, stream: Readable, on_pieces: Callable[[int], None] = lambda _: None
+    ) -> StoredFile:
         """Store what a stream holds up to its end, cut into pieces if it is large.
+
+        Args:
+            stream: See `Readable`.
+            on_pieces: Told, after each piece of a large file, how many of its first bytes the
+                next `flush` will have stored.
 
         Raises:
             BackendError: the first failure of the writer.
@@ -174,7 +181,7 @@ class RepositoryWriter:
         first, second = next(pieces), next(pieces, None)
         if second is None:
             return self._save_whole(first)
-        return self._save_pieces(chain((first, second), pieces))
+        return self._save_pieces(chain((first, second), pieces), on_pieces)
 
     def flush(self) -> None:
         """See that all that was saved before is in stored packs, and these in a stored index.
@@ -220,7 +227,9 @@ class RepositoryWriter:
             xxh128=xxhash.xxh3_128_hexdigest(data),
         )
 
-    def _save_pieces(self, pieces: Iterable[bytes]) -> StoredFile:
+    def _save_pieces(
+        self, pieces: Iterable[bytes], on_pieces: Callable[[int], None]
+    ) -> StoredFile:
         sha256, xxh128, size = hashlib.sha256(), xxhash.xxh3_128(), 0
         blobs: list[BlobId] = []
         pending: deque[Future[BlobId]] = deque()
@@ -229,6 +238,7 @@ class RepositoryWriter:
             sha256.update(piece)
             xxh128.update(piece)
             size += len(piece)
+            on_pieces(size)
             while pending and pending[0].done():
                 blobs.append(pending.popleft().result())
         blobs.extend(future.result() for future in pending)

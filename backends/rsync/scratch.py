@@ -13,6 +13,8 @@ from backends.errors import LocalPathUnusable, TransferInterrupted
 from backends.rsync.command import Scratch
 
 #: rsync writes `name` as `name.XXXXXX`; names too long for that are cut short first.
+#: Marks a file whose data was given back to the disk after it was stored.
+VACATED = "user.rsync.%vacated"
 _TEMPORARY = re.compile(r"(.+)\.[A-Za-z0-9]{6}", re.DOTALL)
 
 
@@ -60,6 +62,7 @@ def claim_staging(staging: str) -> Iterator[Claim]:
     try:
         _lock(lock, staging)
         keep_unfinished(incoming, partial)
+        forget_vacated(partial)
         scratch = Scratch(incoming=str(incoming), partial=str(partial))
         yield Claim(scratch=scratch, folder=folder, lock=lock)
     finally:
@@ -77,6 +80,13 @@ def keep_unfinished(incoming: Path, partial: Path) -> None:
         if found and _size(path) > _size(partial / found[1]):
             path.replace(partial / found[1])
         else:
+            path.unlink()
+
+
+def forget_vacated(partial: Path) -> None:
+    """Remove partial files whose data is gone: rsync would go on writing in the midst of them."""
+    for path in partial.iterdir():
+        if path.is_file() and VACATED in os.listxattr(path):
             path.unlink()
 
 
