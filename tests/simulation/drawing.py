@@ -12,14 +12,23 @@ from daemon.domain.plan import Assumptions
 from daemon.domain.policy import Policy, Rung
 from daemon.domain.preset import Preset
 from tests.simulation.chance import between, happens, one_of, stream
-from tests.simulation.scenario import Act, Machine, Scenario, Store, Stretch
+from tests.simulation.scenario import Act, Machine, Scenario, Store, Stretch, SwapZones
 from tests.simulation.tenancy import DAY, ENDS, HOUR, LAST_ENDS, Tenancy, draw_expiry, draw_tenancy
 from tests.simulation.weather import draw_hosts, draw_limits, draw_steps, draw_stores, stretches
 
 GIB = 1024.0**3
 MIB = 1024.0**2
 #: Kinds of worlds, by how many of a hundred are so.
-KINDS = ((25.0, "calm"), (15.0, "crowded"), (25.0, "stormy"), (15.0, "clocks"), (20.0, "shared"))
+KINDS = (
+    (20.0, "calm"),
+    (10.0, "crowded"),
+    (25.0, "stormy"),
+    (15.0, "clocks"),
+    (20.0, "shared"),
+    (10.0, "calendar"),
+)
+#: How long worlds last that do not last a year.
+LENGTHS = {"crowded": 200 * DAY, "calendar": 2 * 365 * DAY}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +59,7 @@ def draw_scenario(
     chance = stream(seed, "scenario")
     kind = kind or one_of(chance, KINDS)
     begin = datetime(2026, 1, 1, tzinfo=UTC) + between(chance, timedelta(), 1400 * DAY)
-    end = begin + (200 * DAY if kind == "crowded" else 365 * DAY)
+    end = begin + LENGTHS.get(kind, 365 * DAY)
     climate = Climate(
         kind=kind,
         begin=begin,
@@ -61,6 +70,8 @@ def draw_scenario(
     )
     stores = draw_stores(stream(seed, "stores"), begin, end, kind if faults else "calm")
     machines, acts = _draw_fleet(seed, climate, _fleet_size(chance, kind), stores, faults=faults)
+    if kind == "calendar":
+        acts.append(SwapZones(at=begin + between(chance, 30 * DAY, 365 * DAY)))
     steps = draw_steps(stream(seed, "steps"), begin, end) if kind == "clocks" and faults else ()
     limits = draw_limits(stream(seed, "limits"), kind, len(machines))
     return Scenario(
@@ -118,7 +129,8 @@ def _draw_contract(
         term, near = 365 * DAY, climate.crowd_at + spread
     else:
         near = born_at + between(chance, timedelta(), term)
-    expiry = draw_expiry(chance, near, plain=crowd and happens(chance, 0.8))
+    odd = climate.kind == "calendar"
+    expiry = draw_expiry(chance, near, plain=crowd and happens(chance, 0.8), odd=odd)
     entered = climate.crowd_at - climate.notice if crowd else born_at
     if happens(chance, 0.15):  # nobody thought of it before
         entered = max(entered, near - between(chance, 14 * HOUR, 5 * DAY))
@@ -133,7 +145,14 @@ def _draw_contract(
     )
     ends = LAST_ENDS if crowd else ENDS
     return draw_tenancy(
-        chance, contract, course, begin=entered, end=climate.end, term=term, first_ends=ends
+        chance,
+        contract,
+        course,
+        begin=entered,
+        end=climate.end,
+        term=term,
+        first_ends=ends,
+        odd=odd,
     )
 
 

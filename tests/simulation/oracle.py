@@ -66,6 +66,7 @@ class _Case:
     open: tuple[Stretch, ...]
     full: timedelta
     delta: timedelta
+    quiet: timedelta
 
     @property
     def final_by(self) -> datetime:
@@ -89,8 +90,7 @@ def judge(record: Record) -> list[Verdict]:
     verdicts = []
     for case, fits, last in zip(cases, together, backlog, strict=True):
         contended = _fits_alone(case) and any(_meet(case, other) for other in short)
-        allowed = _interval(scenario, cases, case) + case.policy.margin + 2 * last
-        oldest = _walk_back(case, allowed)
+        oldest = _oldest(case, case.policy.margin + 2 * last, _round(scenario, cases, case))
         verdicts.append(
             Verdict(
                 stop=case.stop,
@@ -153,6 +153,7 @@ def _case(record: Record, stop: Outcome) -> _Case:
         open=open_,
         full=full,
         delta=delta if known_well else full,
+        quiet=timedelta(hours=10) if scenario.limits.quiet else NOTHING,
     )
 
 
@@ -214,13 +215,22 @@ def _backwards(cases: Sequence[_Case], slots: int) -> list[timedelta]:
     return backlog
 
 
-def _interval(scenario: Scenario, cases: Sequence[_Case], case: _Case) -> timedelta:
-    """The last rung's, or one round of all servers near their stops where that takes longer."""
+def _round(scenario: Scenario, cases: Sequence[_Case], case: _Case) -> timedelta:
+    """What one round of all servers near their stops takes."""
     begin, end = case.stop.stop_at - DAY, case.stop.stop_at
     near = [other for other in cases if other.from_ < end and other.stop.stop_at > begin]
-    round_ = sum((other.delta for other in near), NOTHING) / scenario.limits.slots
-    quiet = timedelta(hours=10) if scenario.limits.quiet else NOTHING
-    return max(case.policy.ladder[-1].every, round_) + quiet
+    return sum((other.delta for other in near), NOTHING) / scenario.limits.slots
+
+
+def _oldest(case: _Case, last: timedelta, round_: timedelta) -> datetime:
+    """Where the last days were lost to outages, the ladder asked for less often before them."""
+    stop, every = case.stop.stop_at, case.policy.ladder[-1].every
+    while True:
+        oldest = _walk_back(case, max(every, round_) + case.quiet + last)
+        rung = case.policy.rung(stop - oldest)
+        if rung is None or rung.every <= every:
+            return oldest
+        every = rung.every
 
 
 def _walk(case: _Case, begin: datetime) -> datetime | None:

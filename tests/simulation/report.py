@@ -52,7 +52,7 @@ def comparison(totals: Mapping[str, Tally]) -> str:
 def tell(soak: "Soak") -> str:
     """The report as Markdown."""
     ours = soak.ours
-    ended = "" if soak.is_done else f" of {soak.wanted:,.0f} wanted; it was ended before"
+    ended = "" if soak.is_done else f" of the {soak.wanted:,.0f} that are wanted, so far"
     pace = ours.server_years / ours.seconds if ours.seconds else 0.0
     played = (
         f"{ours.server_years:,.0f} server-years{ended}, in {ours.worlds:,} worlds, seeds "

@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 
 from daemon.domain.policy import choose_policy
+from tests.simulation.clocks import offset
 from tests.simulation.drawing import without
 from tests.simulation.oracle import WORST, working_time
-from tests.simulation.outcome import Outcome, Record
+from tests.simulation.outcome import Copy, Outcome, Record
 from tests.simulation.scenario import CloseContract, MoveDate, RecordRenewal, Stretch
 from tests.simulation.traffic import full_seconds
 
@@ -23,10 +24,16 @@ def judge_rescues(record: Record) -> None:
             if stretch.length < enough:
                 continue
             copies = record.copies.get(stop.server, ())
-            if not any(stop.stop_at <= copy.began and copy.ended <= stretch.end for copy in copies):
+            after = (copy for copy in copies if _dated(record, copy) >= stop.stop_at)
+            if not any(copy.ended <= stretch.end for copy in after):
                 what = f"It answered from {stretch.begin} for {stretch.length}."
                 record.find("no rescue", stop.server, stretch.end, what)
             break
+
+
+def _dated(record: Record, copy: Copy) -> datetime:
+    """When a copy was made, as those on duty read it off a clock that may be wrong."""
+    return copy.began + offset(record.scenario.hosts[0].steps, copy.began)
 
 
 def _stood_down_at(record: Record, stop: Outcome) -> datetime:

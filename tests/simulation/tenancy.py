@@ -11,6 +11,7 @@ from daemon.domain.contract import Contract, Expiry
 from daemon.domain.phase import RUNNING, Course
 from tests.simulation import zones
 from tests.simulation.chance import between, happens, one_of
+from tests.simulation.oddities import odd_expiry
 from tests.simulation.scenario import (
     Acknowledge,
     Act,
@@ -51,8 +52,12 @@ class Tenancy:
     over_at: datetime | None = None
 
 
-def draw_expiry(chance: random.Random, near: datetime, *, plain: bool = False) -> Expiry:
+def draw_expiry(
+    chance: random.Random, near: datetime, *, plain: bool = False, odd: bool = False
+) -> Expiry:
     """A date as a contract says it, with and without hours, with and without a zone."""
+    if odd:
+        return odd_expiry(chance, near)
     if plain:
         return Expiry(text=f"{near:%Y-%m-%d}", timezone="UTC")
     text = f"{near:%Y-%m-%d}" if happens(chance, 0.6) else f"{near:%Y-%m-%dT%H:%M}"
@@ -84,6 +89,7 @@ def draw_tenancy(
     end: datetime,
     term: timedelta,
     first_ends: Sequence[tuple[float, str]] = ENDS,
+    odd: bool = False,
 ) -> Tenancy:
     """Draw what happens from a contract's first day on record to its last."""
     drawn = Tenancy()
@@ -99,7 +105,7 @@ def draw_tenancy(
         if fate in {"lapses", "migrated"}:
             _lapse(chance, drawn, contract.name, course, since, expires, fate)
         else:
-            following = draw_expiry(chance, expires + term)
+            following = draw_expiry(chance, expires + term, odd=odd)
             paid = _renew(chance, drawn, contract.name, course, expires, fate, following, begin)
             if paid > expires:
                 _ssh_until(drawn, course, since, expires, paid)

@@ -133,6 +133,8 @@ class Watch:
                 continue
             if planned.demand.reason is Reason.RESCUE or not _has_bandwidth(sweep, planned):
                 continue
+            if not planned.feasible and _would_delay(sweep, planned):
+                continue
             if attempt is not None and attempt.failures and attempt.finished_at is not None:
                 self._judge_pause(sweep, planned, attempt.finished_at)
             else:
@@ -166,7 +168,11 @@ class Watch:
                 at=sweep.plan.at,
                 start_by=planned.start_by,
                 state=_state(sweep, seen[server]),
-                had_room=len(chosen) < sweep.free and _has_bandwidth(sweep, planned),
+                had_room=(
+                    len(chosen) < sweep.free
+                    and _has_bandwidth(sweep, planned)
+                    and (planned.feasible or not _would_delay(sweep, planned))
+                ),
                 since=daemon.since,
             )
 
@@ -187,6 +193,12 @@ def _has_bandwidth(sweep: "Sweep", planned: PlannedRun) -> bool:
     """Whether no budget can hold a run back: where there are budgets, that is not judged here."""
     limits = sweep.world.scenario.limits
     return limits.bandwidth is None and planned.demand.store not in limits.stores
+
+
+def _would_delay(sweep: "Sweep", planned: PlannedRun) -> bool:
+    """Whether one that cannot be in time would be under way when one that can has to start."""
+    end = sweep.plan.at + planned.demand.estimate.high
+    return any(other.feasible and other.start_at < end for other in sweep.plan.runs)
 
 
 def _find(sweep: "Sweep", rule: str, server: str, what: str) -> None:

@@ -32,7 +32,7 @@ def draw_hosts(
     chance: random.Random, begin: datetime, end: datetime, kind: str, steps: tuple[Step, ...]
 ) -> tuple[Host, ...]:
     """One host, or two that share the fleet."""
-    if kind in {"calm", "crowded"}:
+    if kind in {"calm", "crowded", "calendar"}:
         return (Host(name="ops-1"),)
     if kind == "clocks":
         # A restart while the clock is wrong leaves nothing to go by; restarts come between.

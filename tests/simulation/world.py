@@ -15,6 +15,7 @@ from tests.simulation.agenda import Agenda
 from tests.simulation.chance import between, stream
 from tests.simulation.clocks import offset
 from tests.simulation.daemons import LEASE, RENEWED, SimulatedDaemon
+from tests.simulation.effects import Effects
 from tests.simulation.ledger import Ledger
 from tests.simulation.outcome import Copy, Outcome, Record
 from tests.simulation.people import carry_out
@@ -71,6 +72,7 @@ class World:
         right = not any((*scenario.database_steps, *(h.steps for h in scenario.hosts)))
         self.renewed = RENEWED if right else LEASE
         self.chance = stream(scenario.seed, "world")
+        self._effects = Effects(self)
         self._luck = stream(scenario.seed, "luck")
 
     @property
@@ -123,6 +125,7 @@ class World:
             )
         except RunActive:
             return None
+        self._effects.claimed(run)
         pulling = advance(run, RunState.PULLING, at)
         self.ledger.save(pulling, at)
         self._take_off(daemon, pulling, start)
@@ -269,6 +272,7 @@ class World:
         except ClaimLost:
             self.record.refused += 1
             return False
+        self._effects.accepted(run)
         self.changed()
         return True
 
