@@ -204,6 +204,11 @@ class Running:
         if rest:
             yield rest
 
+    def chunks(self) -> Iterator[bytes]:
+        """Standard output as it comes; raises as `lines` does."""
+        while chunk := self._read_chunk():
+            yield chunk
+
     def read(self, limit: int) -> bytes:
         """All of standard output; raises as `lines` does, and ProcessFailed beyond `limit`."""
         content = bytearray()
