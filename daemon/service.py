@@ -229,6 +229,10 @@ class Service:
         self._vigil.begin()
         try:
             swept = self._sweeper.sweep(self._application.planning, present, seen.lapsed)
+        except DatabaseError as error:
+            self._note_absence(error)
+            self._vigil.failed(self._clock.monotonic())
+            return
         except Exception as error:  # noqa: BLE001 - a sweep that breaks is told of and done again
             _LOG.error("sweep.failed", error=repr(error), exc_info=error)
             self._vigil.failed(self._clock.monotonic())

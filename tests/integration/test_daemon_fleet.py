@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from daemon.services.units import Units
 from daemon.store.engine import open_engine
@@ -150,6 +151,39 @@ def test_a_daemon_outlives_its_database_and_saves_what_is_due_once_it_is_back(
     daemon.await_event("run.verified", server="web-2")
     assert daemon.end() == 0
     assert len(daemon.events("database.lost")) == 1
+
+
+@pytest.mark.slow
+def test_a_database_that_goes_away_in_the_midst_of_a_sweep_costs_that_sweep_and_no_more(
+    fleet: Fleet, start_daemon: Start, line: Line, postgres_url: str
+) -> None:
+    line.limit(0)
+    daemon = start_daemon(fleet.installation.program)
+    daemon.await_event("run.verified")
+    cut_off_a_sweep(daemon, postgres_url)
+    daemon.await_event("database.lost")
+    daemon.await_event("database.back")
+    enrol_another(fleet)
+    daemon.await_event("run.verified", server="web-2")
+    assert daemon.events("sweep.failed") == daemon.events("tick.failed") == []
+    assert daemon.end() == 0
+
+
+def cut_off_a_sweep(daemon: Daemon, url: str) -> None:
+    """End the daemon's connection while it reads what it plans for."""
+    blocked = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%standings%'"
+    engine = open_engine(url)
+    with engine.connect() as holding, engine.connect() as watching:
+        holding.execute(text("LOCK TABLE standings IN ACCESS EXCLUSIVE MODE"))
+
+        def is_cut() -> bool:
+            with watching.begin():
+                return bool(
+                    watching.scalars(text(f"SELECT pg_terminate_backend(pid) {blocked}")).all()
+                )
+
+        daemon.wait_for(is_cut, "a sweep that reads")
+    engine.dispose()
 
 
 def enrol_another(fleet: Fleet) -> None:
