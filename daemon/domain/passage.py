@@ -47,14 +47,19 @@ class Passage:
     #: When servers come near enough to their stop to be planned, and when they stop.
     _wakes: list[tuple[datetime, str]] = field(default_factory=list)
     _stops: list[tuple[datetime, str]] = field(default_factory=list)
+    #: The same of each server that has a life; it never changes on the way.
+    _seed_at: dict[str, datetime] = field(default_factory=dict)
+    _stop_at: dict[str, datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.outlooks = {outlook.server: outlook for outlook in self.prospect.outlooks}
-        self._stops = sorted(
-            (outlook.life.timeline.stop_at, outlook.server)
-            for outlook in self.prospect.outlooks
-            if outlook.life is not None and outlook.life.timeline.stop_at > self.now
-        )
+        for outlook in self.prospect.outlooks:
+            if outlook.life is not None:
+                stop_at = outlook.life.timeline.stop_at
+                self._stop_at[outlook.server] = stop_at
+                seed = self.prospect.policy(outlook).seed
+                self._seed_at[outlook.server] = shift(stop_at, -seed)
+        self._stops = sorted((at, name) for name, at in self._stop_at.items() if at > self.now)
 
     def adopt(self) -> None:
         """Let runs that are under way already end when they are expected to."""
@@ -68,15 +73,14 @@ class Passage:
 
     def plan(self) -> None:
         """Plan the whole fleet as it is now; what was planned before is forgotten."""
-        living = [each for each in self.outlooks.values() if self._can_run(each)]
         self._next, self._finals = {}, {}
-        self._waiting, self._ready, self._wakes = [], [], []
-        self._grounds = self.prospect.survey(living, self.now)
+        self._waiting, self._ready = [], []
+        # Those that are far from their stop have no part in a plan, and most are.
+        near = [each for each in self.outlooks.values() if self._is_near(each.server)]
+        self._grounds = self.prospect.survey(near, self.now)
         for run in self._grounds.runs:
             self._enqueue(run)
-        for outlook in living:
-            if outlook.server not in self._next:
-                self._wake_later(outlook)
+        self._wakes = sorted((at, name) for name, at in self._seed_at.items() if at > self.now)
 
     def next_event(self) -> datetime | None:
         """When something happens next; None if nothing does."""
@@ -96,8 +100,15 @@ class Passage:
             self._wake_servers()
             self._start_runs()
 
-    def _can_run(self, outlook: Outlook) -> bool:
-        return outlook.life is not None and outlook.life.timeline.stop_at > self.now
+    def _can_run(self, server: str) -> bool:
+        stop_at = self._stop_at.get(server)
+        return stop_at is not None and stop_at > self.now
+
+    def _is_near(self, server: str) -> bool:
+        """Whether it bears on a plan: its seed is due, or it holds a slot."""
+        if server in self._running:
+            return True
+        return self._can_run(server) and self._seed_at[server] <= self.now
 
     def _estimate(self, outlook: Outlook) -> timedelta:
         """What a run of this server takes, by what would be planned if none were under way."""
@@ -119,23 +130,12 @@ class Passage:
                 self._finals[server] = run
             heapq.heappush(self._waiting, (max(run.start_at, self.now), server))
 
-    def _wake_later(self, outlook: Outlook) -> None:
-        if outlook.life is None:
-            return
-        seed = shift(outlook.life.timeline.stop_at, -self.prospect.policy(outlook).seed)
-        if seed > self.now:
-            heapq.heappush(self._wakes, (seed, outlook.server))
-
     def _reconsider(self, server: str) -> None:
         """Plan one server by itself; the others keep what was planned with it in mind."""
-        outlook = self.outlooks[server]
-        if not self._can_run(outlook):
-            return
-        run = self.prospect.plan_one(outlook, self._grounds, self.now)
-        if run is None:
-            self._wake_later(outlook)
-        else:
-            self._enqueue(run)
+        if self._can_run(server):
+            run = self.prospect.plan_one(self.outlooks[server], self._grounds, self.now)
+            if run is not None:
+                self._enqueue(run)
 
     def _end_runs(self) -> None:
         while self._ends and self._ends[0][0] <= self.now:
@@ -195,7 +195,7 @@ class Passage:
             held_until = self._held_until(self._next[server])
             if held_until is not None:
                 heapq.heappush(self._waiting, (held_until, server))
-            elif self._can_run(self.outlooks[server]):
+            elif self._can_run(server):
                 self._start(self.outlooks[server], self._next[server])
 
     def _held_until(self, run: PlannedRun) -> datetime | None:
