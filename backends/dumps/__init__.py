@@ -1,0 +1,1 @@
+"""Dumps: a database's own copy of itself, streamed from the server."""

@@ -1,0 +1,244 @@
+"""Dumps of real databases under write load, streamed over a real sshd."""
+
+import hashlib
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from backends.dumps.command import command_dump
+from backends.dumps.dump import Dump
+from backends.dumps.postgres import PostgresLogin, postgres_database, postgres_globals
+from backends.dumps.sqlite import sqlite_database
+from backends.dumps.stream import DumpReport, save_dump
+from backends.errors import (
+    BackendError,
+    BudgetExceeded,
+    DumpFailed,
+    HostUnreachable,
+    LocalDiskFull,
+    TransferInterrupted,
+)
+from tests.parts.databases import PostgresCluster
+from tests.parts.requirement import require_program
+from tests.parts.sshd import Sshd
+
+Save = Callable[..., DumpReport]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "dumps"
+
+
+@pytest.fixture
+def save(sshd: Sshd, folder: Path) -> Save:
+    def save(dump: Dump, **wishes: object) -> DumpReport:
+        return save_dump(sshd.target(), dump, folder, **{"timeout": 60.0, **wishes})  # type: ignore[arg-type]
+
+    return save
+
+
+#: Moves one unit between two accounts, over and over; their sum is always 100.
+_MOVES = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+while True:
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE accounts SET held = held - 1 WHERE name = 'a'")
+    connection.execute("UPDATE accounts SET held = held + 1 WHERE name = 'b'")
+    connection.execute("INSERT INTO moves DEFAULT VALUES")
+    connection.execute("COMMIT")
+"""
+_TABLES = """
+CREATE TABLE accounts (name text PRIMARY KEY, held integer NOT NULL);
+CREATE TABLE moves (number integer PRIMARY KEY);
+INSERT INTO accounts VALUES ('a', 100), ('b', 0);
+"""
+
+
+def test_a_sqlite_database_under_write_load_loads_again_and_is_of_one_instant(
+    save: Save, folder: Path, tmp_path: Path
+) -> None:
+    require_program("sqlite3", "sqlite3")
+    live = tmp_path / "live.db"
+    with closing(sqlite3.connect(live)) as connection:
+        connection.executescript(_TABLES)
+    with _moving(live):
+        report = save(sqlite_database(str(live)))
+
+    with closing(sqlite3.connect(":memory:")) as restored:
+        restored.executescript((folder / report.name).read_text())
+        ((held, moves, given),) = restored.execute(
+            "SELECT sum(held), (SELECT count(*) FROM moves), "
+            "(SELECT held FROM accounts WHERE name = 'b') FROM accounts"
+        )
+    assert held == 100
+    assert moves == given > 0
+    assert report.name.endswith("-live.db.sql")
+
+
+def test_a_postgresql_database_under_write_load_loads_again_and_is_of_one_instant(
+    save: Save, folder: Path, postgres_cluster: PostgresCluster
+) -> None:
+    login = PostgresLogin(role="lapseguard", host=str(postgres_cluster.folder))
+    postgres_cluster.execute("CREATE DATABASE moving")
+    postgres_cluster.execute("CREATE DATABASE moved")
+    over = threading.Event()
+    with _connected(postgres_cluster, "moving") as connection:
+        connection.execute(_TABLES.replace("integer PRIMARY KEY", "serial PRIMARY KEY"))
+        mover = threading.Thread(target=_move, args=(postgres_cluster, over))
+        mover.start()
+        try:
+            report = save(postgres_database("moving", login))
+        finally:
+            over.set()
+            mover.join()
+    try:
+        archive = folder / report.name
+        _load(postgres_cluster, "moved", archive)
+        with _connected(postgres_cluster, "moved") as connection:
+            (row,) = connection.execute(
+                "SELECT sum(held), (SELECT count(*) FROM moves), "
+                "(SELECT held FROM accounts WHERE name = 'b') FROM accounts"
+            )
+    finally:
+        for database in ("moving", "moved"):
+            postgres_cluster.execute(f"DROP DATABASE {database} WITH (FORCE)")
+    assert row[0] == 100
+    assert row[1] == row[2] > 0
+
+
+def test_the_roles_of_a_cluster_are_in_a_dump_of_their_own(
+    save: Save, folder: Path, postgres_cluster: PostgresCluster
+) -> None:
+    login = PostgresLogin(role="lapseguard", host=str(postgres_cluster.folder))
+
+    report = save(postgres_globals(login))
+
+    assert "CREATE ROLE lapseguard" in (folder / report.name).read_text()
+
+
+def test_a_dump_arrives_byte_for_byte_and_says_what_it_is(save: Save, folder: Path) -> None:
+    program = "import os, sys; sys.stdout.buffer.write(bytes(range(256)) * 5000)"
+    content = bytes(range(256)) * 5000
+
+    report = save(command_dump("all.bin", (sys.executable, "-c", program)))
+
+    assert (folder / "all.bin").read_bytes() == content
+    assert (report.size, report.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("dump", "told"),
+    [
+        (command_dump("x", ("sh", "-c", "echo half; echo no such table >&2; exit 3")), "no such"),
+        (command_dump("x", ("true",)), "empty"),
+        (Dump(name="x", argv=("echo", "half"), ends=b"-- Dump completed"), "cut off"),
+        (Dump(name="x", argv=("echo", "error page"), begins=b"PGDMP"), "does not begin"),
+        (command_dump("x", ("/nonexistent/pg_dump",)), "nonexistent"),
+    ],
+)
+def test_a_dump_that_is_not_whole_is_an_error_and_no_file(
+    save: Save, folder: Path, dump: Dump, told: str
+) -> None:
+    with pytest.raises(DumpFailed, match=told):
+        save(dump)
+
+    assert list(folder.iterdir()) == []
+
+
+def test_yesterdays_dump_stays_until_todays_is_whole(save: Save, folder: Path) -> None:
+    save(command_dump("db.sql", ("echo", "yesterday")))
+
+    with pytest.raises(DumpFailed):
+        save(command_dump("db.sql", ("sh", "-c", "echo today; exit 1")))
+
+    assert (folder / "db.sql").read_text() == "yesterday\n"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "error"),
+    [({"most": 1000}, BudgetExceeded), ({"timeout": 1.0}, BudgetExceeded)],
+)
+def test_a_dump_without_end_is_given_up(
+    save: Save, folder: Path, wishes: dict[str, float], error: type[BackendError]
+) -> None:
+    with pytest.raises(error):
+        save(command_dump("zeros", ("sh", "-c", "head -c 5000 /dev/zero; sleep 60")), **wishes)
+
+    assert list(folder.iterdir()) == []
+
+
+def test_a_dump_ends_when_the_run_is_told_to(save: Save) -> None:
+    stop = threading.Event()
+    threading.Timer(0.5, stop.set).start()
+
+    with pytest.raises(TransferInterrupted, match="on request"):
+        save(command_dump("slow", ("sleep", "60")), stop=stop)
+
+
+def test_a_server_that_is_not_there_is_named_as_such(
+    make_sshd: Callable[..., Sshd], folder: Path
+) -> None:
+    gone = make_sshd()
+    gone.stop()
+
+    with pytest.raises(HostUnreachable):
+        save_dump(gone.target(), command_dump("x", ("true",)), folder, timeout=30)
+
+
+def test_a_full_disk_here_is_named_as_such(save: Save, folder: Path) -> None:
+    folder.mkdir()
+    (folder / ".x.part").symlink_to("/dev/full")
+
+    with pytest.raises(LocalDiskFull):
+        save(command_dump("x", ("head", "-c", "100000", "/dev/zero")))
+
+
+@contextmanager
+def _moving(database: Path) -> Iterator[None]:
+    mover = subprocess.Popen([sys.executable, "-c", _MOVES, str(database)])
+    try:
+        with closing(sqlite3.connect(database, timeout=60)) as connection:
+            while connection.execute("SELECT count(*) FROM moves").fetchone() == (0,):
+                assert mover.poll() is None
+        yield
+    finally:
+        mover.kill()
+        mover.wait()
+
+
+def _connected(cluster: PostgresCluster, database: str) -> "psycopg.Connection[tuple[int, ...]]":
+    return psycopg.connect(
+        host=str(cluster.folder), user="lapseguard", dbname=database, autocommit=True
+    )
+
+
+def _move(cluster: PostgresCluster, over: threading.Event) -> None:
+    with _connected(cluster, "moving") as connection:
+        while not over.is_set():
+            with connection.transaction():
+                connection.execute("UPDATE accounts SET held = held - 1 WHERE name = 'a'")
+                connection.execute("UPDATE accounts SET held = held + 1 WHERE name = 'b'")
+                connection.execute("INSERT INTO moves DEFAULT VALUES")
+
+
+def _load(cluster: PostgresCluster, database: str, archive: Path) -> None:
+    subprocess.run(
+        [
+            "pg_restore",
+            f"--host={cluster.folder}",
+            "--username=lapseguard",
+            f"--dbname={database}",
+            str(archive),
+        ],
+        check=True,
+        capture_output=True,
+    )
