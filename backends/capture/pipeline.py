@@ -12,8 +12,9 @@ the returned tree, and only then lets the staging journal go.
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from backends.capture.checkpoints import CheckpointPlan, Checkpoints
 from backends.capture.cut import CUTS, Cut, Received, joined, shortfall
 from backends.capture.doubt import move_time, question, vouched_inodes
 from backends.capture.edition import EditImpossibleError, Edition, ImageBase, plan_edition
@@ -25,6 +26,7 @@ from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
 from backends.capture.progress import CapturePhase, CaptureProgress
 from backends.capture.recall import recall, remember
+from backends.capture.report import CaptureReport, SourceComparison
 from backends.capture.selection import select
 from backends.capture.staging import Staging
 from backends.capture.window import Window
@@ -44,56 +46,6 @@ from backends.types import Arrival, BlobId, Omission, PullReport, PullSpec
 MISMATCH = "its bytes here differ from the checksum that the source computed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceComparison:
-    """How many regular files were held against the source's own checksums.
-
-    Attributes:
-        compared: Read in this run and equal to what the source says it sent.
-        unchanged: Taken over from the parent snapshot; rsync found size and mtime as they were.
-        uncompared: Read in this run without a checksum from the source.
-        mismatched: Different from what the source says it sent.
-    """
-
-    compared: int
-    unchanged: int
-    uncompared: int
-    mismatched: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaptureReport:
-    """What a capture stored; everything in it is in uploaded packs and indexes.
-
-    Attributes:
-        tree: Root of the captured tree.
-        pull: rsync's part.
-        files, folders, others: Entries by kind (others: links, pipes, devices).
-        total_bytes: Sum of the sizes of regular files.
-        comparison: See `SourceComparison`.
-        omissions: What the copy lacks, with reasons.
-        earlier_packs: Packs of earlier runs that the tree refers to (SHA-256, raw).
-        cut: Why the pull broke off, where it did; the tree is then a checkpoint, see `cut`.
-        left_out: Staged files that a checkpoint has not, relative to the image.
-        edition: What was looked at, where that was not the whole image.
-        base: What the image is now; None where it is not what the tree says.
-    """
-
-    tree: BlobId
-    pull: PullReport
-    files: int
-    folders: int
-    others: int
-    total_bytes: int
-    comparison: SourceComparison
-    omissions: tuple[Omission, ...]
-    earlier_packs: frozenset[bytes]
-    cut: BackendError | None = None
-    left_out: frozenset[bytes] = frozenset()
-    edition: Edition | None = None
-    base: ImageBase | None = None
-
-
 class Capture:
     """One server's capture; `run` may be called once.
 
@@ -111,6 +63,7 @@ class Capture:
         halt: Ends it before its time.
         base: What the image is known to have been equal to; None to look at all of it.
         window: Keeps staging small; None to keep all data in it.
+        checkpoints: Whether and when what has arrived is made restorable while the pull goes on.
     """
 
     def __init__(
@@ -128,7 +81,10 @@ class Capture:
         halt: Halt | None = None,
         base: ImageBase | None = None,
         window: Window | None = None,
+        checkpoints: CheckpointPlan | None = None,
     ) -> None:
+        self._plan = checkpoints
+        self._points: Checkpoints | None = None
         self._window = window
         self._base = base
         self._is_sure = True
@@ -164,7 +120,8 @@ class Capture:
         try:
             self._question(parent)
             self._recall(parent)
-            with self._window or nullcontext():
+            self._points = points = self._open_checkpoints(spec)
+            with self._window or nullcontext(), points or nullcontext():
                 report, cut = self._pull_or_cut(spec, pull)
                 if self._window is not None:
                     self._window.settle()
@@ -186,7 +143,8 @@ class Capture:
 
     def _recall(self, parent: BlobId | None) -> None:
         """Have rsync send again what has left staging and is not in the repository."""
-        if self._window is None and not self._staging.vacated.is_there:
+        needed = self._window is not None and self._window.is_needed
+        if not needed and not self._staging.vacated.is_there:
             return
         remember(self._ledger, self._staging.vacated.read(), self._index)
         recall(
@@ -195,7 +153,7 @@ class Capture:
             load_tree=self._load_tree,
             index=self._index,
             ledger=self._ledger,
-            free=self._window is not None,
+            free=needed,
         )
 
     def _pull_or_cut(self, spec: PullSpec, pull: SourcePull) -> tuple[PullReport, Cut | None]:
@@ -265,9 +223,36 @@ class Capture:
         self, spec: PullSpec, pull: SourcePull, earlier: Iterable[Arrival]
     ) -> tuple[PullReport, tuple[bytes, ...]]:
         with self._open_intake() as intake:
-            intake.take_settled(earlier)
-            report = pull.pull(spec, self._received.watching(intake.take))
+            intake.take_settled(self._points.noting(earlier) if self._points else earlier)
+            report = pull.pull(spec, self._received.watching(self._noting_arrivals(intake)))
         return report, intake.unequal
+
+    def _noting_arrivals(self, intake: Intake) -> Callable[[Arrival], None]:
+        points = self._points
+        if points is None:
+            return intake.take
+
+        def take(arrival: Arrival) -> None:
+            points.note(arrival)
+            intake.take(arrival)
+
+        return take
+
+    def _open_checkpoints(self, spec: PullSpec) -> Checkpoints | None:
+        if self._plan is None:
+            return None
+        return Checkpoints(
+            self._plan,
+            image=os.fsencode(self._staging.image),
+            selection=select(spec.paths),
+            writer=self._writer,
+            index=self._index,
+            ledger=self._ledger,
+            packing=self._packing,
+            load_tree=self._load_tree,
+            halt=self._halt,
+            asked=self._asked,
+        )
 
     def _open_intake(self) -> Intake:
         return Intake(

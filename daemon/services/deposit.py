@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from backends.capture.halt import Halt
 from backends.capture.mark import ImageMark, remove_mark
-from backends.capture.pipeline import Capture, CaptureReport
+from backends.capture.pipeline import Capture
 from backends.capture.progress import CaptureProgress
+from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
 from backends.protocols import SourcePull
 from backends.repository.snapshot import Snapshot, SnapshotSummary, save_snapshot

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from backends.capture.mark import ImageMark, read_mark
-from backends.capture.pipeline import CaptureReport
+from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
 from backends.types import PullSpec
 from daemon.services.baseline import Baseline

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backends.capture.pipeline import Capture, CaptureReport
+from backends.capture.pipeline import Capture
 from backends.capture.progress import CaptureProgress
+from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository

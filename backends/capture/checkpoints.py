@@ -1,0 +1,208 @@
+"""Checkpoints while a pull goes on: what has arrived so far becomes a restorable tree.
+
+The tree starts as the parent's and is edited by what arrived since the checkpoint before: a file
+is in it once its content is stored and equals the source's checksum; until then, and where
+rsync has not come to it yet, its older version stays. See `cut` for what else a checkpoint may
+hold. Links and devices come with a folder that is new, or with the end of the run. rsync never
+waits for a checkpoint, and one begins only when nineteen times the last one's length have passed.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+from backends.capture.cut import Cut
+from backends.capture.edition import EditImpossibleError, Edition, ImageBase
+from backends.capture.halt import Halt
+from backends.capture.image import ImageWalk
+from backends.capture.ledger import Ledger
+from backends.capture.packing import Packing
+from backends.capture.selection import Selection
+from backends.capture.touched import Touched
+from backends.errors import BackendError, LocalPathUnusable, TransferInterrupted
+from backends.repository.index import Index
+from backends.repository.tree import Node
+from backends.repository.writer import RepositoryWriter
+from backends.types import Arrival, BlobId
+
+#: Seconds between two looks at whether a checkpoint is due.
+_LOOK: Final = 0.2
+#: Of the time, how much checkpoints may take: one in so many seconds.
+_SHARE: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointReport:
+    """One checkpoint; all of it is in uploaded packs and indexes.
+
+    Attributes:
+        edition: What was looked at since the checkpoint before.
+        base: Its tree and totals.
+        left_out: Files that have arrived and are not in it yet.
+    """
+
+    edition: Edition
+    base: ImageBase
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointPlan:
+    """When checkpoints are made, and what becomes of them.
+
+    Attributes:
+        every: Seconds between two.
+        size: Bytes of arrived files after which one is made earlier.
+        base: What the parent's tree is; None without a parent.
+        take: Makes the tree visible; called by the checkpoints' own thread.
+        failed: Told why one could not be made; the pull goes on.
+    """
+
+    every: float
+    size: int
+    base: ImageBase | None
+    take: Callable[[CheckpointReport], None]
+    failed: Callable[[BaseException], None] = lambda _: None
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What arrived since the last checkpoint."""
+
+    paths: set[bytes] = field(default_factory=set)
+    size: int = 0
+
+
+class Checkpoints:
+    """Makes them beside a running pull; a context manager, ended before the trees are recorded."""
+
+    def __init__(
+        self,
+        plan: CheckpointPlan,
+        *,
+        image: bytes,
+        selection: Selection,
+        writer: RepositoryWriter,
+        index: Index,
+        ledger: Ledger,
+        packing: Packing,
+        load_tree: Callable[[BlobId], list[Node]],
+        halt: Halt,
+        asked: Mapping[int, int],
+    ) -> None:
+        self._plan = plan
+        self._image = image
+        self._selection = selection
+        self._writer = writer
+        self._index = index
+        self._ledger = ledger
+        self._packing = packing
+        self._load_tree = load_tree
+        self._halt = halt
+        self._cut = Cut(error=TransferInterrupted("The pull goes on"), asked=asked)
+        self._base = plan.base
+        self._pending = _Pending()
+        self._noting = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def note(self, arrival: Arrival) -> None:
+        """Something has arrived; it will be in the next checkpoint that finds it stored."""
+        with self._noting:
+            self._pending.paths.add(arrival.path)
+            self._pending.size += arrival.size
+
+    def noting(self, arrivals: Iterable[Arrival]) -> Iterator[Arrival]:
+        """The arrivals of an earlier attempt, each noted as it is handed on."""
+        for arrival in arrivals:
+            self.note(arrival)
+            yield arrival
+
+    def _work(self) -> None:
+        ended, rest = time.monotonic(), 0.0
+        while not self._ended.wait(_LOOK) and not self._halt.is_over():
+            begun = time.monotonic()
+            if not self._is_due(begun - ended, rest):
+                continue
+            if not self._attempt():
+                return
+            ended = time.monotonic()
+            rest = (ended - begun) * (_SHARE - 1)
+
+    def _is_due(self, since: float, rest: float) -> bool:
+        pending, plan = self._pending, self._plan
+        enough = since >= plan.every or pending.size >= plan.size
+        return bool(pending.paths) and enough and since >= rest
+
+    def _attempt(self) -> bool:
+        """Make one; False where none can be made any more."""
+        with self._noting:
+            pending, self._pending = self._pending, _Pending()
+        try:
+            self._make(pending.paths)
+        except (LocalPathUnusable, FileNotFoundError, NotADirectoryError):
+            # rsync moved something while it was looked at: the next one looks again.
+            self._put_back(pending.paths)
+        except (BackendError, EditImpossibleError) as error:
+            self._plan.failed(error)
+            return False
+        except BaseException as error:  # noqa: BLE001 - told by a thread that nobody waits for
+            self._plan.failed(error)
+            return False
+        return True
+
+    def _put_back(self, paths: Iterable[bytes]) -> None:
+        with self._noting:
+            self._pending.paths.update(paths)
+
+    def _make(self, paths: set[bytes]) -> None:
+        before = self._base or _nothing()
+        edition = Edition(base=before, touched=Touched.of(paths))
+        walk = ImageWalk(
+            self._image,
+            writer=self._writer,
+            index=self._index,
+            ledger=self._ledger,
+            packing=self._packing,
+            load_tree=self._load_tree,
+            on_file=edition.records.append,
+            sha256_before=lambda _: None,
+            cut=self._cut,
+            edition=edition,
+            halt=self._halt,
+        )
+        tree = walk.store(self._selection, self._base.tree if self._base else None)
+        self._writer.flush()
+        base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
+        late = walk.left_out & paths
+        self._plan.take(CheckpointReport(edition=edition, base=base, left_out=len(late)))
+        self._base = base
+        self._put_back(late)
+
+
+def _nothing() -> ImageBase:
+    return ImageBase(
+        tree=BlobId(bytes(32)),
+        files=0,
+        folders=0,
+        others=0,
+        total_bytes=0,
+        packs=frozenset(),
+        links={},
+    )
