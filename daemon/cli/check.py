@@ -51,22 +51,6 @@ class _Plugin(TyperCommand):
             return CheckState.UNKNOWN
 
 
-def _answer(result: CheckResult, *, as_json: bool) -> int:
-    if as_json:
-        figures: Json = {each.label: each.value for each in result.figures}
-        Output(as_json=True).document(
-            {
-                "state": result.state.name.lower(),
-                "summary": result.summary,
-                "details": list(result.details),
-                "figures": figures,
-            }
-        )
-    else:
-        sys.stdout.write(nagios_text(result))
-    return result.state
-
-
 def _length(text: str | None) -> timedelta | None:
     return None if text is None else read_duration(text)
 

@@ -8,6 +8,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.parts.program import Program
 
 
@@ -90,16 +92,28 @@ def test_a_reader_that_stops_reading_is_no_error_of_ours(installed: Program) -> 
     assert err == b""
 
 
-def test_completion_knows_the_commands(program: Program) -> None:
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("lapseguard safe", ["safe-to-lapse"]),
+        ("lapseguard contract re", ["renew"]),
+        ("lapseguard contract renew --t", ["--term", "--timezone"]),
+        ("lapseguard contract renew --dry", ["--dry-run"]),
+        ("lapseguard contract ack --decision mi", ["migrated"]),
+    ],
+)
+def test_completion_knows_commands_options_and_choices(
+    program: Program, words: str, completed: list[str]
+) -> None:
     completing = replace(
         program,
         environment={
             "_LAPSEGUARD_COMPLETE": "complete_bash",
-            "COMP_WORDS": "lapseguard contract re",
-            "COMP_CWORD": "2",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
         },
     )
-    assert completing.run().out.split() == ["renew"]
+    assert completing.run().out.split() == completed
 
 
 def test_a_signal_ends_it_with_130_and_a_next_step(installed: Program) -> None:
