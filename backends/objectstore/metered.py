@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from backends.errors import StoreError
+from backends.objectstore.forwarding import ForwardingStore
 from backends.protocols import ObjectStore
 from backends.types import ObjectInfo
 
@@ -66,7 +67,7 @@ class Usage:
         )
 
 
-class MeteredStore:
+class MeteredStore(ForwardingStore):
     """A store that counts. Implements `ObjectStore`.
 
     Around a `RetryingStore` it counts operations, inside of one it counts attempts.
@@ -84,16 +85,11 @@ class MeteredStore:
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._observer = observer
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._usage = {operation: Usage(operation=operation) for operation in Operation}
-
-    @property
-    def inner(self) -> ObjectStore:
-        """See `findings.Wrapper`."""
-        return self._inner
 
     @property
     def usage(self) -> tuple[Usage, ...]:
@@ -105,16 +101,6 @@ class MeteredStore:
         """What has passed so far by one operation."""
         with self._lock:
             return self._usage[operation]
-
-    @property
-    def url(self) -> str:
-        """See `ObjectStore.url`."""
-        return self._inner.url
-
-    @property
-    def attests_sha256(self) -> bool:
-        """See `ObjectStore.attests_sha256`."""
-        return self._inner.attests_sha256
 
     def put(self, key: str, data: bytes) -> ObjectInfo:
         """See `ObjectStore.put`."""
@@ -144,10 +130,6 @@ class MeteredStore:
         """See `ObjectStore.delete`."""
         with self._count(Operation.DELETE, key):
             self._inner.delete(key)
-
-    def close(self) -> None:
-        """See `ObjectStore.close`."""
-        self._inner.close()
 
     def _count(self, operation: Operation, key: str) -> "_Count":
         return _Count(operation, key, self._monotonic, self._record)

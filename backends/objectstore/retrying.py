@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from backends.errors import ObjectCorrupt, ObjectMissing, StoreError
+from backends.objectstore.forwarding import ForwardingStore
 from backends.protocols import ObjectStore
 from backends.types import ObjectInfo
 
@@ -145,7 +146,7 @@ class RetryTiming:
         return cls(wait=stop.wait, time_left=time_left)
 
 
-class RetryingStore:
+class RetryingStore(ForwardingStore):
     """A store that tries again what may succeed later. Implements `ObjectStore`.
 
     Args:
@@ -163,25 +164,10 @@ class RetryingStore:
         timing: RetryTiming | None = None,
         on_retry: Callable[[RetryNotice], None] | None = None,
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._policy = policy or RetryPolicy()
         self._timing = timing or RetryTiming.until(threading.Event())
         self._on_retry = on_retry
-
-    @property
-    def inner(self) -> ObjectStore:
-        """See `findings.Wrapper`."""
-        return self._inner
-
-    @property
-    def url(self) -> str:
-        """See `ObjectStore.url`."""
-        return self._inner.url
-
-    @property
-    def attests_sha256(self) -> bool:
-        """See `ObjectStore.attests_sha256`."""
-        return self._inner.attests_sha256
 
     def put(self, key: str, data: bytes) -> ObjectInfo:
         """See `ObjectStore.put`; a put that did arrive unnoticed is simply made again."""
@@ -225,10 +211,6 @@ class RetryingStore:
                 return None
             except StoreError as error:
                 effort.absorb(error)
-
-    def close(self) -> None:
-        """See `ObjectStore.close`."""
-        self._inner.close()
 
     def _retried(self, operation: str, key: str, attempt: Callable[[], _T]) -> _T:
         effort = self._begin(operation, key)

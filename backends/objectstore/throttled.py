@@ -1,9 +1,10 @@
 """A store that is used no faster than allowed."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
+from backends.objectstore.forwarding import ForwardingStore
 from backends.pacing import Bucket
 from backends.protocols import ObjectStore
 from backends.types import ObjectInfo
@@ -12,7 +13,7 @@ from backends.types import ObjectInfo
 _SLICE: Final = 1.0
 
 
-class ThrottledStore:
+class ThrottledStore(ForwardingStore):
     """Waits before objects are put or got until there is room for them. Implements `ObjectStore`.
 
     An object goes at the speed of the line, and the next one waits for as long as it should have
@@ -27,24 +28,9 @@ class ThrottledStore:
     def __init__(
         self, inner: ObjectStore, buckets: Sequence[Bucket], *, stop: threading.Event | None = None
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._buckets = tuple(buckets)
         self._stop = stop or threading.Event()
-
-    @property
-    def inner(self) -> ObjectStore:
-        """See `findings.Wrapper`."""
-        return self._inner
-
-    @property
-    def url(self) -> str:
-        """See `ObjectStore.url`."""
-        return self._inner.url
-
-    @property
-    def attests_sha256(self) -> bool:
-        """See `ObjectStore.attests_sha256`."""
-        return self._inner.attests_sha256
 
     def put(self, key: str, data: bytes) -> ObjectInfo:
         """See `ObjectStore.put`."""
@@ -58,22 +44,6 @@ class ThrottledStore:
         data = self._inner.get(key, offset=offset, length=length)
         self._spend(len(data))
         return data
-
-    def stat(self, key: str) -> ObjectInfo:
-        """See `ObjectStore.stat`."""
-        return self._inner.stat(key)
-
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """See `ObjectStore.list`."""
-        return self._inner.list(prefix)
-
-    def delete(self, key: str) -> None:
-        """See `ObjectStore.delete`."""
-        self._inner.delete(key)
-
-    def close(self) -> None:
-        """See `ObjectStore.close`."""
-        self._inner.close()
 
     def _await_room(self) -> None:
         while (due := max((each.due() for each in self._buckets), default=0.0)) > 0:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from backends.objectstore.forwarding import ForwardingStore
 from backends.protocols import ObjectStore
 from backends.repository.unpacked import ObjectKind
 from backends.types import ObjectInfo
@@ -11,7 +12,7 @@ from backends.types import ObjectInfo
 _FREE: Final = ObjectKind.LOCK.prefix
 
 
-class GuardedStore:
+class GuardedStore(ForwardingStore):
     """Asks before each operation. Implements `ObjectStore`.
 
     Deleting is never held up: a run deletes what would be in the way of others.
@@ -22,23 +23,8 @@ class GuardedStore:
     """
 
     def __init__(self, inner: ObjectStore, check: Callable[[], None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._check = check
-
-    @property
-    def inner(self) -> ObjectStore:
-        """See `findings.Wrapper`."""
-        return self._inner
-
-    @property
-    def url(self) -> str:
-        """See `ObjectStore.url`."""
-        return self._inner.url
-
-    @property
-    def attests_sha256(self) -> bool:
-        """See `ObjectStore.attests_sha256`."""
-        return self._inner.attests_sha256
 
     def put(self, key: str, data: bytes) -> ObjectInfo:
         """See `ObjectStore.put`."""
@@ -61,14 +47,6 @@ class GuardedStore:
         for info in self._inner.list(prefix):
             yield info
             self._ask(prefix)
-
-    def delete(self, key: str) -> None:
-        """See `ObjectStore.delete`."""
-        self._inner.delete(key)
-
-    def close(self) -> None:
-        """See `ObjectStore.close`."""
-        self._inner.close()
 
     def _ask(self, key: str) -> None:
         if not key.startswith(_FREE):
