@@ -130,6 +130,7 @@ class Intake:
                     return
                 self._count(arrival)
                 if not arrival.linked_to:
+                    self._window.arrive(arrival.size)
                     self._queue.put(arrival)
         except BaseException as failure:  # noqa: BLE001 - handed to the thread that asks next
             self._failure = self._failure or failure
@@ -138,8 +139,6 @@ class Intake:
         if self._failure is not None:
             raise self._failure
         self._progress.count_arrival(arrival.size)
-        if not arrival.linked_to:
-            self._window.arrive(arrival.size)
 
     def _end_workers(self) -> None:
         if self._feeder is not None:

@@ -7,21 +7,25 @@ landed than the window holds, `is_full` says so, and the pull is held back meanw
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from backends.capture.ledger import StoredContent
 from backends.capture.staging import Staging
-from backends.capture.vacancy import empty, vacate
+from backends.capture.vacancy import empty, ensure_vacating, vacate
 from backends.capture.writing import is_being_written
-from backends.errors import BackendError, LocalPathUnusable
+from backends.errors import BackendError, LocalDiskFull, LocalPathUnusable
 from backends.rsync.scratch import incoming_folder
 
 #: Each flush ends packs before they are full, so it has to pay.
 _SHARE: Final = 4
+#: Bytes that a file takes without its data: an inode, its name, its attributes.
+_SKELETON: Final = 1024
 #: Seconds between two looks.
 _INTERVAL: Final = 0.05
 
@@ -30,7 +34,7 @@ class Vacating(Protocol):
     """What the intake tells of the files that it deals with."""
 
     def arrive(self, size: int) -> None:
-        """A file of so many bytes has landed."""
+        """A file of so many bytes has landed; the pull itself tells of those that it brings."""
 
     def leave(self, size: int) -> None:
         """It stays as it is, or it is somebody else's business."""
@@ -86,17 +90,44 @@ class _Followed:
     freed: int = 0
 
 
+def ensure_room(staging: Path, *, limit: int, files: int) -> None:
+    """Refuse a window that the disk cannot hold beside what is left of each file.
+
+    Args:
+        staging: The staging folder.
+        limit: Of the window, bytes.
+        files: How many files there are, as far as is known.
+
+    Raises:
+        LocalDiskFull: with the figures.
+    """
+    free, needed = shutil.disk_usage(staging).free, limit + files * _SKELETON
+    if free < needed:
+        raise LocalDiskFull(
+            f"Only {free} bytes are free under {staging}; a window of {limit} bytes and the "
+            f"names and attributes of {files} files need {needed}.",
+            hint="Free space under the state folder, or set a smaller window.",
+        )
+    ensure_vacating(staging)
+
+
 class Window:
     """Keeps what staging holds below a limit. A context manager; `Vacating` for the intake.
 
     Args:
-        limit: Bytes that may have landed without being stored and freed.
+        limit: Bytes that may have landed without being stored and freed; None for as many as
+            the disk holds.
+        floor: Bytes that stay free on the disk.
         staging: Prepared.
         flush: See `RepositoryWriter.flush`.
     """
 
-    def __init__(self, *, limit: int, staging: Staging, flush: Callable[[], None]) -> None:
+    def __init__(
+        self, *, limit: int | None, floor: int, staging: Staging, flush: Callable[[], None]
+    ) -> None:
         self._limit = limit
+        self._floor = floor
+        self._image = staging.image
         self._incoming = incoming_folder(os.fsencode(staging.image))
         self._flush = flush
         self._log = staging.vacated
@@ -126,23 +157,33 @@ class Window:
         self._over.set()
         self._thread.join()
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether data has to leave staging at all."""
+        return self._limit is not None or self._free_bytes() < 2 * self._floor
+
     def is_full(self) -> bool:
         """Whether the pull has to wait, which helps only where something can still go."""
+        if self._failed or not self._can_shrink():
+            return False
+        if self._limit is None:
+            return self._free_bytes() < self._floor
         landed = self._landed + self._written()
         self.peak = max(self.peak, landed)
-        return landed > self._limit and not self._failed and self._can_shrink()
+        return landed > self._limit
 
     def is_untimely(self, inode: int) -> bool:
         """See `Vacating.is_untimely`."""
         return inode in self._untimely
 
     def settle(self) -> None:
-        """Free all that can be, after the last file.
+        """Free all that can be, after the last file; nothing where the disk has room.
 
         Raises:
             BackendError: it could not be stored, or not be freed.
         """
-        self._vacate()
+        if self.is_needed:
+            self._vacate()
 
     def arrive(self, size: int) -> None:
         """See `Vacating.arrive`."""
@@ -204,7 +245,11 @@ class Window:
     def _is_due(self) -> bool:
         with self._changing:
             ahead = sum(f.position - f.freed for f in self._followed.values())
-            return self._pending_bytes + ahead >= self._limit // _SHARE
+            ready = self._pending_bytes + ahead
+        return ready >= (self._limit or self._floor) // _SHARE and self.is_needed
+
+    def _free_bytes(self) -> int:
+        return shutil.disk_usage(self._image).free
 
     def _vacate(self) -> None:
         with self._vacating:

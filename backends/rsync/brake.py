@@ -8,12 +8,11 @@ sides give up after two minutes without a byte, so now and then a little is let 
 import signal
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from os import close, pidfd_open
 from shutil import which
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from backends.rsync.tally import ssh_processes
 
@@ -32,15 +31,32 @@ def tethered_ssh(ssh: tuple[str, ...]) -> tuple[str, ...]:
     return ("setpriv", "--pdeathsig", "KILL", "--", *ssh)
 
 
+class Room(Protocol):
+    """What staging has room for."""
+
+    def arrive(self, size: int) -> None:
+        """A file of so many bytes has landed; told before anybody else hears of it."""
+
+    def is_full(self) -> bool:
+        """Whether the pull has to wait; asked many times a second, by several threads."""
+
+
+class NoLimit:
+    """Staging has room for everything."""
+
+    def arrive(self, size: int) -> None:
+        """See `Room.arrive`."""
+
+    def is_full(self) -> bool:
+        """See `Room.is_full`."""
+        return False
+
+
 class Brake:
-    """Stops and continues the ssh of one process group. A context manager.
+    """Stops and continues the ssh of one process group. A context manager."""
 
-    Args:
-        is_full: Asked many times a second whether to hold the pull back.
-    """
-
-    def __init__(self, is_full: Callable[[], bool]) -> None:
-        self._is_full = is_full
+    def __init__(self, room: Room) -> None:
+        self._is_full = room.is_full
         self._group: int | None = None
         self._stopped: list[int] = []
         self._over = threading.Event()

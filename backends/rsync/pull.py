@@ -18,6 +18,7 @@ from backends.errors import (
 )
 from backends.pacing import Rate
 from backends.process import Running, readable
+from backends.rsync.brake import Brake, NoLimit, Room, tethered_ssh
 from backends.rsync.command import largest_file, rsync_argv
 from backends.rsync.complaints import Complaints, parse_complaints
 from backends.rsync.exit_codes import Verdict, exit_meaning
@@ -25,7 +26,7 @@ from backends.rsync.failure import image_path, omissions, pull_failure, speaks_o
 from backends.rsync.image import forget_unasked, uncovered_links
 from backends.rsync.output import parse_line
 from backends.rsync.pace import Pace
-from backends.rsync.scratch import Claim, claim_staging, forget_unfinished
+from backends.rsync.scratch import Claim, claim_staging, forget_unfinished, forget_vacated
 from backends.rsync.spool import Spool
 from backends.rsync.tally import STOPPED, Tally
 from backends.rsync.version import RsyncVersion, require_local_rsync
@@ -62,6 +63,7 @@ class RsyncPull:
             another thread and before `on_arrival` hears of it; `output.parse_line` reads it
             back. What it raises ends the pull.
         stop: Once set, the pull ends with TransferInterrupted.
+        room: Told what lands; while it says that staging is full, the pull is held back.
         rate: How fast it may be, besides the spec's limit. When that changes, rsync is ended and
             begins anew at the new rate: it cannot be told otherwise. What has arrived stays.
     """
@@ -71,10 +73,12 @@ class RsyncPull:
         *,
         journal: Callable[[bytes], object] | None = None,
         stop: threading.Event | None = None,
+        room: Room | None = None,
         rate: Rate | None = None,
     ) -> None:
         self._journal = journal
         self._stop = stop
+        self._room = room or NoLimit()
         self._rate = rate or (lambda: None)
         self._version: RsyncVersion | None = None
 
@@ -109,7 +113,7 @@ class RsyncPull:
         done: list[_Pass] = []
         plain, passes = False, 0
         with pinned_known_hosts(spec.target) as known_hosts:
-            ssh = ssh_argv(spec.target, known_hosts)
+            ssh = tethered_ssh(ssh_argv(spec.target, known_hosts))
             while passes < _PASSES:
                 tally.pace = Pace(self._rate)
                 slowed = tally.pace.slow(spec)
@@ -138,6 +142,13 @@ class RsyncPull:
     ) -> _Pass:
         """One rsync, read by a thread; this one hands on what has arrived."""
         halt = threading.Event()
+        brake = Brake(self._room)
+        forget_vacated(claim)
+
+        def watch(group: int) -> None:
+            brake.see(group)
+            tally.watch(group)
+
         running = Running(
             argv,
             timeout=tally.seconds_left,
@@ -146,13 +157,14 @@ class RsyncPull:
             pass_fds=(claim.lock,),
             max_file_bytes=largest_file(spec),
             stderr_limit=_STDERR_LIMIT,
-            watch=tally.watch,
+            watch=watch,
             tethered=True,
         )
         with Spool(claim.folder) as spool, ThreadPoolExecutor(1, "rsync") as reader:
             ended = reader.submit(self._read, running, spool, tally)
             try:
-                self._hand_on(spool, on_arrival)
+                with brake:
+                    self._hand_on(spool, on_arrival)
             finally:
                 # After the last line there is nothing left to halt; before, it ends rsync.
                 halt.set()
@@ -187,6 +199,8 @@ class RsyncPull:
         if event is None:
             return
         if isinstance(event, Arrival):
+            if not event.linked_to:
+                self._room.arrive(event.size)
             # Before the budget is looked at, for this file has arrived whatever it says.
             try:
                 if self._journal is not None:

@@ -62,7 +62,6 @@ def claim_staging(staging: str) -> Iterator[Claim]:
     try:
         _lock(lock, staging)
         keep_unfinished(incoming, partial)
-        forget_vacated(partial)
         scratch = Scratch(incoming=str(incoming), partial=str(partial))
         yield Claim(scratch=scratch, folder=folder, lock=lock)
     finally:
@@ -83,9 +82,9 @@ def keep_unfinished(incoming: Path, partial: Path) -> None:
             path.unlink()
 
 
-def forget_vacated(partial: Path) -> None:
+def forget_vacated(claim: Claim) -> None:
     """Remove partial files whose data is gone: rsync would go on writing in the midst of them."""
-    for path in partial.iterdir():
+    for path in Path(claim.scratch.partial).iterdir():
         if path.is_file() and VACATED in os.listxattr(path):
             path.unlink()
 

@@ -1,0 +1,268 @@
+"""A server goes through a staging folder that could not hold it, and keeps all it is."""
+
+import os
+import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from backends.capture.pipeline import Capture, CaptureReport
+from backends.capture.progress import CaptureProgress
+from backends.capture.staging import Staging
+from backends.capture.vacancy import is_vacated
+from backends.capture.window import Window
+from backends.errors import BackendError, LocalDiskFull, TransferInterrupted
+from backends.objectstore.memory import MemoryStore
+from backends.repository.reader import BlobReader
+from backends.repository.tree import NodeType
+from backends.repository.writer import RepositoryWriter
+from backends.rsync.pull import RsyncPull
+from backends.types import BlobId, BlobKind, PullSpec
+from tests.parts.repository import make_repository
+from tests.parts.requirement import require_program
+from tests.parts.sshd import Sshd
+
+MIB = 1 << 20
+LIMIT = 24 * MIB
+
+
+def noise(seed: int, size: int) -> bytes:
+    return random.Random(seed).randbytes(size)  # noqa: S311 - repeatable test data
+
+
+def allocated(folder: Path) -> int:
+    """Bytes that the files below a folder take on disk, each inode once."""
+    seen = dict[int, int]()
+    for path in folder.rglob("*"):
+        try:
+            stat = path.lstat()
+        except FileNotFoundError:
+            continue
+        if not path.is_dir():
+            seen[stat.st_ino] = stat.st_blocks * 512
+    return sum(seen.values())
+
+
+@dataclass(kw_only=True)
+class Site:
+    """A server with a real sshd, its staging, and a repository in memory."""
+
+    host: Sshd
+    folder: Path
+    store: MemoryStore = field(default_factory=MemoryStore)
+    parent: BlobId | None = None
+    sums: dict[bytes, bytes | None] = field(default_factory=dict)
+    peak: int = 0
+
+    def __post_init__(self) -> None:
+        self.repository = make_repository(self.store)
+        self.source.mkdir()
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+    @property
+    def image(self) -> Path:
+        return self.folder / "staging/image"
+
+    def staged(self, name: str) -> Path:
+        return self.image / str(self.source).lstrip("/") / name
+
+    def serve(self, name: str, content: bytes) -> None:
+        path = self.source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def capture(
+        self, *, limit: int | None = LIMIT, stop: threading.Event | None = None
+    ) -> CaptureReport:
+        """One capture through a window."""
+        staging, index = Staging(self.folder / "staging"), self.repository.load_index()
+        staging.prepare()
+        spec = PullSpec(
+            target=self.host.target(), paths=(str(self.source),), staging=str(self.image)
+        )
+        reader, sums = BlobReader(self.repository, index), {}
+        with (
+            RepositoryWriter(self.repository, index, pack_target=MIB) as writer,
+            staging.open_journal() as journal,
+            self.watched(),
+        ):
+            window = Window(limit=limit, floor=0, staging=staging, flush=writer.flush)
+            capture = Capture(
+                staging=staging,
+                writer=writer,
+                index=index,
+                load_tree=reader.load_tree,
+                progress=CaptureProgress(),
+                on_file=lambda record: sums.update({record.path: record.sha256}),
+                sha256_before=dict(self.sums).get if self.parent or self.sums else None,
+                window=window,
+            )
+            pull = RsyncPull(journal=journal.write, stop=stop, room=window)
+            report = capture.run(spec, pull, self.parent)
+        self.parent, self.sums = report.tree, sums
+        if report.cut is None:
+            staging.forget_journal()
+        return report
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note the most that staging takes meanwhile."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.02):
+                self.peak = max(self.peak, allocated(self.folder / "staging"))
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def saved(self) -> dict[str, bytes]:
+        """The regular files of the newest tree."""
+        assert self.parent is not None
+        reader = BlobReader(self.repository, self.repository.load_index())
+        start = f"{self.source}/".lstrip("/").encode()
+        return {
+            walked.path.removeprefix(start).decode(): b"".join(
+                reader.load(blob, BlobKind.DATA) for blob in walked.node.content or ()
+            )
+            for walked in reader.walk(self.parent)
+            if walked.node.type is NodeType.FILE
+        }
+
+    def served(self) -> dict[str, bytes]:
+        files = (path for path in self.source.rglob("*") if path.is_file())
+        return {str(path.relative_to(self.source)): path.read_bytes() for path in files}
+
+    def stored(self) -> int:
+        return sum(info.size for info in self.store.list("data/"))
+
+
+@pytest.fixture
+def site(sshd: Sshd, tmp_path: Path) -> Site:
+    require_program("rsync", "rsync")
+    return Site(host=sshd, folder=tmp_path)
+
+
+def test_a_server_larger_than_staging_goes_through_it(site: Site) -> None:
+    """Two files are larger than the window each; what stays behind takes no room."""
+    for number in range(2):
+        site.serve(f"large{number}", noise(number, 72 * MIB))
+    for number in range(300):
+        site.serve(f"small/{number}", noise(number, 20_000))
+    report = site.capture()
+    assert report.comparison.compared == 302
+    assert site.saved() == site.served()
+    assert site.peak < 2 * LIMIT
+    assert allocated(site.image) < MIB
+    assert site.staged("large1").stat().st_mtime_ns == (site.source / "large1").stat().st_mtime_ns
+
+
+def test_what_is_unchanged_is_neither_sent_nor_read_again(site: Site) -> None:
+    for number in range(5):
+        site.serve(f"{number}", noise(number, 3 * MIB))
+    site.capture()
+    before = site.stored()
+    site.serve("3", noise(9, 3 * MIB))
+    (site.source / "4").chmod(0o640)
+    (site.source / "link").hardlink_to(site.source / "2")
+    (site.source / "0").unlink()
+    report = site.capture()
+    assert (report.pull.arrivals, report.files) == (1, 5)
+    assert site.saved() == site.served()
+    assert site.stored() < before + 4 * MIB
+
+
+def test_a_staging_folder_that_was_full_is_emptied(site: Site) -> None:
+    for number in range(5):
+        site.serve(f"{number}", noise(number, 3 * MIB))
+    site.capture(limit=None)
+    assert allocated(site.image) > 14 * MIB
+    report = site.capture()
+    assert (report.pull.arrivals, report.comparison.unchanged) == (0, 5)
+    assert allocated(site.image) < MIB
+    assert site.saved() == site.served()
+
+
+def test_a_pull_that_was_cut_is_continued_though_its_data_is_gone(site: Site) -> None:
+    for number in range(40):
+        site.serve(f"{number:02}", noise(number, 2 * MIB))
+    stop = threading.Event()
+    timer = threading.Thread(target=stop_after, args=(site, 24 * MIB, stop))
+    timer.start()
+    report = site.capture(stop=stop)
+    timer.join()
+    assert isinstance(report.cut, TransferInterrupted)
+    report = site.capture()
+    assert 0 < report.pull.arrivals < 40
+    assert site.saved() == site.served()
+    assert site.stored() < 82 * MIB
+
+
+def test_a_run_that_was_killed_finds_again_what_it_had_stored(site: Site) -> None:
+    """No snapshot knows the files yet: only the list beside the image does."""
+    for number in range(40):
+        site.serve(f"{number:02}", noise(number, 2 * MIB))
+    stop = threading.Event()
+    timer = threading.Thread(target=stop_after, args=(site, 24 * MIB, stop))
+    timer.start()
+    site.capture(stop=stop)
+    timer.join()
+    site.parent, site.sums = None, {}
+    report = site.capture()
+    assert 0 < report.pull.arrivals < 40
+    assert site.saved() == site.served()
+
+
+def test_what_the_repository_has_lost_is_sent_again(site: Site) -> None:
+    for number in range(5):
+        site.serve(f"{number}", noise(number, 3 * MIB))
+    site.capture()
+    site.store = MemoryStore()
+    site.repository = make_repository(site.store)
+    site.parent, site.sums = None, {}
+    report = site.capture()
+    assert report.pull.arrivals == 5
+    assert site.saved() == site.served()
+
+
+def test_zeros_in_staging_are_never_taken_for_data(site: Site) -> None:
+    """Also by a run that knows nothing of windows and whose parent is gone."""
+    site.serve("a", noise(1, 3 * MIB))
+    site.capture()
+    assert is_vacated(os.fsencode(site.staged("a")))
+    assert site.staged("a").read_bytes() == bytes(3 * MIB)
+    (site.folder / "staging/vacated.log").unlink()
+    site.parent = None
+    with pytest.raises(BackendError, match="is gone"):
+        capture_without_window(site)
+    capture_without_window(site)
+    assert site.saved() == site.served()
+
+
+def stop_after(site: Site, size: int, stop: threading.Event) -> None:
+    while site.stored() < size:
+        threading.Event().wait(0.01)
+    stop.set()
+
+
+def capture_without_window(site: Site) -> None:
+    site.capture(limit=None)
+
+
+def test_too_small_a_disk_is_refused_with_figures(tmp_path: Path) -> None:
+    from backends.capture.window import ensure_room  # noqa: PLC0415
+
+    with pytest.raises(LocalDiskFull, match=r"1000 files need \d+"):
+        ensure_room(tmp_path, limit=1 << 60, files=1000)
