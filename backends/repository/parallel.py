@@ -16,12 +16,17 @@ _Out = TypeVar("_Out")
 
 
 def map_in_threads(
-    function: Callable[[_In], _Out], items: Iterable[_In], *, threads: int
+    function: Callable[[_In], _Out],
+    items: Iterable[_In],
+    *,
+    threads: int,
+    abandon: Callable[[], None] = lambda: None,
 ) -> Iterator[_Out]:
     """Results in the order of `items`, which is drawn from only as threads become free.
 
     An error of the function is raised here in its place; what has not begun by then, or when the
-    caller stops listening, never begins.
+    caller stops listening, never begins. `abandon` is called first then, so that what is under
+    way can end early: it is waited for.
     """
     with ThreadPoolExecutor(threads, "repository") as pool:
         underway: deque[Future[_Out]] = deque()
@@ -32,6 +37,9 @@ def map_in_threads(
                     yield underway.popleft().result()
             while underway:
                 yield underway.popleft().result()
+        except BaseException:
+            abandon()
+            raise
         finally:
             for future in underway:
                 future.cancel()

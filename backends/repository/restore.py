@@ -12,7 +12,7 @@ from typing import Final
 
 from backends.repository.included import include_paths
 from backends.repository.reader import BlobReader
-from backends.repository.restore_report import RestoreLog, RestoreProgress, RestoreReport
+from backends.repository.restore_report import Kept, RestoreLog, RestoreProgress, RestoreReport
 from backends.repository.restored_files import FileFiller, RestoredFile
 from backends.repository.restored_metadata import Metadata
 from backends.repository.restored_tree import TreeRestore
@@ -30,6 +30,7 @@ def restore_tree(
     target: Path,
     *,
     include: tuple[bytes, ...] = (),
+    exclude: tuple[bytes, ...] = (),
     owners: bool | None = None,
     keep_damaged: bool = False,
     durable: bool = True,
@@ -43,9 +44,12 @@ def restore_tree(
     Args:
         reader: Of the repository.
         tree: A snapshot's tree.
-        target: A folder that is empty or does not exist; made for us alone (0700).
-        include: Paths in the snapshot; each means itself, what is below it, and the folders
-            above it. None means everything.
+        target: A folder that is empty or does not exist, and is then made for us alone (0700);
+            or one in which a restore of this tree was interrupted, which then goes on: what is
+            there is hashed, and only what is not right is written.
+        include: Patterns of paths in the snapshot, see `included`; each means what fits it, what
+            is below that, and the folders above. None means everything.
+        exclude: Likewise, of what to leave out.
         owners: Restore owners and all that only they make harmless: setuid and setgid bits,
             devices, capabilities. By default exactly where we are root.
         keep_damaged: Keep a file of which some bytes cannot be read, with zeros in their place;
@@ -54,13 +58,13 @@ def restore_tree(
         progress: Told from this thread after each pack.
 
     Raises:
-        TargetNotEmpty: something is in the target.
+        TargetNotEmpty: something else is in the target.
         LocalDiskFull, LocalPathUnusable: the target cannot be written at all.
         StoreError: the store does not answer.
         RepositoryDamaged: the tree itself cannot be read.
     """
     privileged = os.geteuid() == 0 if owners is None else owners
-    place, log = Target(target), RestoreLog()
+    place, log = Target(target, tree), RestoreLog()
     metadata = Metadata(owners=privileged, shortfalls=log.shortfalls)
     filler = FileFiller(
         reader,
@@ -72,18 +76,22 @@ def restore_tree(
     )
 
     def on_pack() -> None:
-        progress(RestoreProgress(files=filler.files, bytes=filler.bytes))
+        progress(
+            RestoreProgress(files=filler.files, bytes=filler.bytes, kept_bytes=filler.kept_bytes)
+        )
 
     run = TreeRestore(reader, place, metadata, filler, log, devices=privileged, on_pack=on_pack)
     try:
-        run.run(tree, include_paths(include))
+        run.run(tree, include_paths(include, exclude))
         if durable:
             place.sync()
+        place.finish()
     finally:
         filler.stop()
         place.close()
     on_pack()
-    return log.report(files=filler.files, size=filler.bytes)
+    kept = Kept(files=filler.kept_files, bytes=filler.kept_bytes)
+    return log.report(files=filler.files, size=filler.bytes, kept=kept)
 
 
 def _log_failure(log: RestoreLog, file: RestoredFile) -> None:

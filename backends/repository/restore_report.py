@@ -8,10 +8,25 @@ from backends.types import Omission
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreProgress:
-    """What is done so far: whole files, and bytes of content with those of unfinished files."""
+    """What is done so far.
+
+    Attributes:
+        files: Whole files.
+        bytes: Of content, with those of unfinished files.
+        kept_bytes: Those of them that an interrupted restore had written.
+    """
 
     files: int
     bytes: int
+    kept_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What an interrupted restore had written rightly: whole files, and bytes in all."""
+
+    files: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +44,7 @@ class RestoreReport:
         failures: Entries that are not there or not whole, and why; also wanted paths that the
             snapshot has not.
         shortfalls: Metadata that is not as it was saved, counted by reason.
+        kept: What of it was there already.
     """
 
     files: int
@@ -39,6 +55,7 @@ class RestoreReport:
     skipped: tuple[Omission, ...]
     failures: tuple[Omission, ...]
     shortfalls: tuple[Shortfall, ...]
+    kept: Kept = Kept()
 
     @property
     def complete(self) -> bool:
@@ -65,7 +82,7 @@ class RestoreLog:
         """An entry was left out on purpose."""
         self._skipped.append(Omission(path=path, reason=reason))
 
-    def report(self, *, files: int, size: int) -> RestoreReport:
+    def report(self, *, files: int, size: int, kept: Kept = Kept()) -> RestoreReport:
         """The whole story; paths sorted, since threads finish in any order."""
         return RestoreReport(
             files=files,
@@ -76,6 +93,7 @@ class RestoreLog:
             skipped=tuple(sorted(self._skipped, key=_path)),
             failures=tuple(sorted(self._failures, key=_path)),
             shortfalls=self.shortfalls.collect(),
+            kept=kept,
         )
 
 

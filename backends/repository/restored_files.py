@@ -10,12 +10,13 @@ from typing import Final
 from backends.errors import RepositoryDamaged, RepositoryError
 from backends.repository.blob import plain_length
 from backends.repository.index import BlobLocation
+from backends.repository.leftovers import examine
 from backends.repository.pack import PackedBlob
 from backends.repository.parallel import Turns, map_in_threads
 from backends.repository.reader import BlobReader, join
 from backends.repository.restored_metadata import Metadata
 from backends.repository.spans import Span, plan_spans
-from backends.repository.sparse import LEAST_HOLE, write_data
+from backends.repository.sparse import LEAST_HOLE, write_all, write_data
 from backends.repository.target import Target, hopeless
 from backends.repository.tree import Node
 from backends.types import BlobId, BlobKind
@@ -35,6 +36,8 @@ class RestoredFile:
         missing: Pieces that are not written yet.
         exists: Whether something of it is in the target.
         fault: Why it will not be whole; empty while it may.
+        wrong: Offsets of the pieces that are to be written, where not all of them are.
+        soiled: Offsets of pieces where an interrupted restore left other bytes than zeros.
     """
 
     folder: bytes
@@ -43,6 +46,8 @@ class RestoredFile:
     missing: int = 0
     exists: bool = False
     fault: str = ""
+    wrong: frozenset[int] | None = None
+    soiled: frozenset[int] = frozenset()
 
     @property
     def path(self) -> bytes:
@@ -104,6 +109,9 @@ class FileFiller:
         self._stopped = threading.Event()
         self.files = 0
         self.bytes = 0
+        #: What an interrupted restore had written rightly, of `files` and `bytes`.
+        self.kept_files = 0
+        self.kept_bytes = 0
 
     def stop(self) -> None:
         """Let threads that are still at work end soon; nothing can be filled afterwards."""
@@ -123,12 +131,45 @@ class FileFiller:
         except RepositoryDamaged as error:
             file.fault, places = str(error), ()
         file.missing = len(file.node.content or ())
+        if self._target.resumed and not file.fault:
+            self._attempt(file, partial(self._take_over, places=places))
+        if file.exists and not file.fault:
+            yield from self._plan_rest(file, places)
+            return
         if file.missing != 1 and not file.fault:
             self._attempt(file, self._create)
         if file.fault or not file.missing:
             self._complete(file)
         else:
             yield from self._plan_pieces(file, places)
+
+    def _take_over(self, file: RestoredFile, places: Iterable[BlobLocation]) -> None:
+        """Hash what an interrupted restore left of a file, and keep what is right of it."""
+        descriptor = self._target.find_file(file.folder, file.node.name)
+        if descriptor is None:
+            return
+        try:
+            left = examine(descriptor, file.size, places)
+            file.exists = left.is_whole or file.missing > 1
+            if file.exists:
+                os.truncate(descriptor, file.size)
+                file.missing, file.wrong, file.soiled = len(left.wrong), left.wrong, left.soiled
+        finally:
+            os.close(descriptor)
+        if not file.exists:
+            self._target.remove_file(file.folder, file.node.name)
+            return
+        self.kept_bytes += left.right_bytes
+        with self._counting:
+            self.bytes += left.right_bytes
+
+    def _plan_rest(self, file: RestoredFile, places: Iterable[BlobLocation]) -> Iterator[None]:
+        if file.missing:
+            yield from self._plan_pieces(file, places)
+            return
+        self.kept_files += 1
+        self._attempt(file, self._finish)
+        self._conclude(file)
 
     def _places(self, content: tuple[BlobId, ...] | None) -> Iterable[BlobLocation]:
         """Where a file's blobs lie; of a very large file looked up anew on every iteration."""
@@ -140,6 +181,9 @@ class FileFiller:
     def _plan_pieces(self, file: RestoredFile, places: Iterable[BlobLocation]) -> Iterator[None]:
         offset = 0
         for place in places:
+            if file.wrong is not None and offset not in file.wrong:
+                offset += _size(place)
+                continue
             wanted = self._plans.setdefault(place.pack, {})
             if place.blob.id not in wanted:
                 wanted[place.blob.id] = _Wanted(place.blob)
@@ -157,7 +201,10 @@ class FileFiller:
             LocalError: the target cannot take more.
         """
         plans, self._plans, self._planned = self._plans, {}, 0
-        for _ in map_in_threads(self._fill_from, plans.items(), threads=self._threads):
+        done = map_in_threads(
+            self._fill_from, plans.items(), threads=self._threads, abandon=self.stop
+        )
+        for _ in done:
             on_pack()
 
     def _fill_from(self, plan: tuple[bytes, dict[BlobId, _Wanted]]) -> None:
@@ -181,7 +228,7 @@ class FileFiller:
     def _write(self, file: RestoredFile, offset: int, data: bytes | RepositoryError) -> None:
         if isinstance(data, RepositoryError):
             file.fault = file.fault or str(data)
-        elif len(file.node.content or ()) == 1:
+        elif not file.exists and len(file.node.content or ()) == 1:
             self._attempt(file, partial(self._write_whole, data=data))
         elif not file.fault or self._keep_damaged:
             self._attempt(file, partial(self._write_piece, offset=offset, data=data))
@@ -222,7 +269,8 @@ class FileFiller:
 
     def _write_piece(self, file: RestoredFile, offset: int, data: bytes) -> None:
         with self._target.hold_file(file.folder, file.node.name) as descriptor:
-            write_data(descriptor, data, offset)
+            write = write_all if offset in file.soiled else write_data
+            write(descriptor, data, offset)
 
     def _complete(self, file: RestoredFile) -> None:
         in_pieces = len(file.node.content or ()) != 1
@@ -230,6 +278,9 @@ class FileFiller:
             self._attempt(file, self._remove)
         elif file.exists and in_pieces:
             self._attempt(file, self._finish)
+        self._conclude(file)
+
+    def _conclude(self, file: RestoredFile) -> None:
         if file.fault:
             self._on_failure(file)
         else:

@@ -31,6 +31,9 @@ class _Folder:
     node: Node | None
     wanted: Included
     entries: Iterator[Node]
+    parent: "_Folder | None" = None
+    #: None until something in it is wanted; False where it could not be made.
+    made: bool | None = None
     names: set[bytes] = field(default_factory=set)
 
 
@@ -80,7 +83,7 @@ class TreeRestore:
             LocalError, StoreError: it cannot go on.
             RepositoryDamaged: the tree itself cannot be read.
         """
-        root = _Folder(b"", None, wanted, iter(self._reader.load_tree(tree)))
+        root = _Folder(b"", None, wanted, iter(self._reader.load_tree(tree)), made=True)
         stack = [root]
         while stack:
             folder = stack[-1]
@@ -108,27 +111,42 @@ class TreeRestore:
             self._log.fail(join(folder.path, node.name), fault)
             return None
         if node.type is NodeType.DIR:
-            wanted.met = True
-            return self._enter(folder.path, node, wanted)
-        if wanted.whole:
-            wanted.met = True
+            return self._enter(folder, node, wanted)
+        if wanted.whole and self._make(folder):
             self._plan(folder.path, node)
         return None
 
-    def _enter(self, parent: bytes, node: Node, wanted: Included) -> _Folder | None:
-        path = join(parent, node.name)
-        if not self._attempt(path, lambda: self._target.make_folder(parent, node.name)):
+    def _enter(self, parent: _Folder, node: Node, wanted: Included) -> _Folder | None:
+        path = join(parent.path, node.name)
+        folder = _Folder(path, node, wanted, iter(()), parent)
+        if wanted.whole and not self._make(folder):
             return None
-        self._log.folders += 1
         try:
-            entries = self._reader.load_tree(subtree_of(node))
+            folder.entries = iter(self._reader.load_tree(subtree_of(node)))
         except RepositoryDamaged as error:
             self._log.fail(path, f"what is in this folder is lost: {error}")
-            entries = []
-        return _Folder(path, node, wanted, iter(entries))
+        return folder
+
+    def _make(self, folder: _Folder) -> bool:
+        """Make a folder, and those above it, once something in it is wanted."""
+        missing = []
+        above: _Folder | None = folder
+        while above is not None and above.made is None:
+            missing.append(above)
+            above = above.parent
+        made = above is None or above.made is True
+        for each in reversed(missing):
+            made = each.made = made and self._make_one(each)
+        return made
+
+    def _make_one(self, folder: _Folder) -> bool:
+        parent, _, name = folder.path.rpartition(b"/")
+        made = self._attempt(folder.path, lambda: self._target.make_folder(parent, name))
+        self._log.folders += made
+        return made
 
     def _leave(self, folder: _Folder) -> None:
-        if folder.node is not None:
+        if folder.node is not None and folder.made:
             self._left.append((folder.path, folder.node))
             self._entries += 1
 
@@ -151,6 +169,8 @@ class TreeRestore:
         elif node.type is NodeType.FILE:
             for _ in self._filler.plan(RestoredFile(folder, node)):
                 self._filler.fill(self._on_pack)
+            if self._target.resumed:
+                self._on_pack()
         else:
             self._others.append((folder, node))
 
@@ -169,6 +189,7 @@ class TreeRestore:
         self._others, self._further, self._entries = [], [], 0
 
     def _make_other(self, folder: bytes, node: Node) -> None:
+        self._target.clear(folder, node.name)
         with self._target.hold_folder(folder) as place:
             if node.type is NodeType.SYMLINK:
                 os.symlink(node.link_target, node.name, dir_fd=place)
@@ -179,11 +200,13 @@ class TreeRestore:
             self._metadata.apply_to_name(place, node, join(folder, node.name))
 
     def _link(self, first: FirstName, folder: bytes, node: Node) -> bool:
-        return self._attempt(
-            join(folder, node.name),
-            lambda: self._target.link((first.folder, first.name), folder, node.name),
-            f"it is a hard link of {join(first.folder, first.name)!r}: ",
-        )
+        def link() -> None:
+            self._target.clear(folder, node.name)
+            self._target.link((first.folder, first.name), folder, node.name)
+
+        original = join(first.folder, first.name)
+        prefix = f"it is a hard link of {original!r}: "
+        return self._attempt(join(folder, node.name), link, prefix)
 
     def _complete_folder(self, path: bytes, node: Node) -> None:
         with self._target.hold_folder(path) as descriptor:

@@ -7,17 +7,21 @@ symbolic link: whatever the snapshot holds and whoever else writes there, nothin
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from backends.errors import LocalDiskFull, LocalError, LocalPathUnusable, TargetNotEmpty
+from backends.errors import LocalDiskFull, LocalError, LocalPathUnusable
 from backends.repository.beneath import LONGEST, BeneathOpener, can_open_beneath
 from backends.repository.descriptors import Descriptors
+from backends.repository.marker import claim_target, marker_name
+from backends.types import BlobId
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LEFT: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _AGAIN: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _create: Final = BeneathOpener(_NEW, 0o600)
 _OPEN_FOLDERS: Final = 128
@@ -40,24 +44,50 @@ def hopeless(error: OSError, target: Path) -> LocalError | None:
 
 
 class Target:
-    """An empty folder, taken for one restore; safe to use from several threads.
+    """A folder taken for one restore, empty or left by the same one; usable from several threads.
+
+    Args:
+        path: Of the folder; made for us alone (0700) where it is not there.
+        tree: What is restored into it.
 
     Raises:
-        TargetNotEmpty: something is in it.
-        LocalPathUnusable: it cannot be made or opened.
+        TargetNotEmpty: something else is in it.
+        LocalPathUnusable: it cannot be made or opened, or another process restores into it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tree: BlobId) -> None:
         self.path = path
-        self._root = _open_empty(path)
+        self._root = _open_root(path)
+        self._marker = marker_name(tree)
+        #: Whether an interrupted restore goes on, so that entries may be there already.
+        self._claim, self.resumed = self._take(tree)
         self._quick = can_open_beneath(self._root)
         self._folders = Descriptors(_OPEN_FOLDERS)
         self._files = Descriptors(_OPEN_FILES)
 
+    def _take(self, tree: BlobId) -> tuple[int, bool]:
+        try:
+            return claim_target(self._root, tree, str(self.path))
+        except BaseException as error:
+            os.close(self._root)
+            if not isinstance(error, OSError):
+                raise
+            raise hopeless(error, self.path) or LocalPathUnusable(
+                f"Nothing can be written to {self.path}: {error.strerror}."
+            ) from error
+
     def make_folder(self, folder: bytes, name: bytes) -> None:
-        """Make an empty folder for us alone; its mode comes later. Raises OSError."""
+        """Make a folder for us alone; its mode comes later. Raises OSError.
+
+        Where a restore goes on, the folder may be there.
+        """
         with self.hold_folder(folder) as parent:
-            os.mkdir(name, 0o700, dir_fd=parent)
+            try:
+                os.mkdir(name, 0o700, dir_fd=parent)
+            except FileExistsError:
+                if not self.resumed:
+                    raise
+                allow_owner(parent, name, os.O_DIRECTORY, 0o700)
 
     @contextmanager
     def hold_folder(self, folder: bytes) -> Iterator[int]:
@@ -83,6 +113,25 @@ class Target:
             return os.open(name, _NEW, 0o600, dir_fd=parent)
         finally:
             self._folders.give_back(folder)
+
+    def find_file(self, folder: bytes, name: bytes) -> int | None:
+        """The descriptor of a regular file left by an interrupted restore, or None; to be closed.
+
+        Raises:
+            OSError: something else has its place, or it cannot be opened.
+        """
+        with self.hold_folder(folder) as parent:
+            try:
+                allow_owner(parent, name, 0, 0o600)
+                return os.open(name, _LEFT, dir_fd=parent)
+            except FileNotFoundError:
+                return None
+
+    def clear(self, folder: bytes, name: bytes) -> None:
+        """Make room for an entry that an interrupted restore may have made. Raises OSError."""
+        if self.resumed:
+            with self.hold_folder(folder) as parent, suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=parent)
 
     @contextmanager
     def hold_file(self, folder: bytes, name: bytes) -> Iterator[int]:
@@ -123,10 +172,20 @@ class Target:
                 f"What was restored to {self.path} did not reach the disk: {error.strerror}."
             )
 
+    def finish(self) -> None:
+        """The restore has run to its end: nothing is left to go on with.
+
+        Raises:
+            OSError: the folder cannot be written any more.
+        """
+        with suppress(FileNotFoundError):
+            os.unlink(self._marker, dir_fd=self._root)
+
     def close(self) -> None:
         """Give all descriptors back."""
         self._files.close()
         self._folders.close()
+        os.close(self._claim)
         os.close(self._root)
 
     def _open_folder(self, folder: bytes) -> int:
@@ -153,17 +212,30 @@ def _descend(start: int, names: Iterator[bytes]) -> int:
     return current
 
 
-def _open_empty(path: Path) -> int:
+def allow_owner(folder: int, name: bytes, flags: int, rights: int) -> None:
+    """Give the owner rights to an entry, a folder or a regular file, never to what a link shows.
+
+    Raises:
+        OSError: it is of another type, or not there.
+    """
+    path = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(name, path | flags, dir_fd=folder)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISDIR(mode) if flags & os.O_DIRECTORY else stat.S_ISREG(mode)):
+            raise FileExistsError(errno.EEXIST, "Something else is in its place")
+        if mode & rights != rights:
+            # A descriptor of this kind takes no chmod itself; its entry in /proc does.
+            os.chmod(f"/proc/thread-self/fd/{descriptor}", stat.S_IMODE(mode) | rights)  # noqa: PTH101 - no path of a file
+    finally:
+        os.close(descriptor)
+
+
+def _open_root(path: Path) -> int:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, _FOLDER)
+        return os.open(path, _FOLDER)
     except OSError as error:
         raise hopeless(error, path) or LocalPathUnusable(
             f"The target {path} cannot be used: {error.strerror}."
         ) from error
-    with os.scandir(descriptor) as entries:
-        empty = next(entries, None) is None
-    if not empty:
-        os.close(descriptor)
-        raise TargetNotEmpty(f"The target {path} is not empty.")
-    return descriptor

@@ -8,8 +8,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from typing import Final, Protocol
 
+import structlog
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -25,7 +27,8 @@ from rich.progress import (
 
 from backends.capture.progress import CapturePhase, CaptureProgress, CaptureStanding
 from daemon.cli.invocation import invocation_of
-from daemon.cli.output import Output, size
+from daemon.cli.output import Output, size, span
+from daemon.cli.pace import Pace, RestoreStanding, RestoreStep, RestoreTotal
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.printable import printable_lines
@@ -47,8 +50,8 @@ _PHASES: Final = {
 class Display(BackupObserver, Protocol):
     """What a long-running command is watched through."""
 
-    def restoring(self, total: int | None) -> AbstractContextManager[Step]:
-        """So many bytes are being restored, if known; the step takes how many are done by now."""
+    def restoring(self, total: RestoreTotal) -> AbstractContextManager[RestoreStep]:
+        """So much is being restored; the step takes how much is done by now."""
 
 
 class Silent:
@@ -73,7 +76,7 @@ class Silent:
         yield lambda _: None
 
     @contextmanager
-    def restoring(self, _total: int | None) -> Iterator[Step]:
+    def restoring(self, _total: RestoreTotal) -> Iterator[RestoreStep]:
         """Nothing to show."""
         yield lambda _: None
 
@@ -104,10 +107,12 @@ class PlainLines(Silent):
         yield lambda _: None
 
     @contextmanager
-    def restoring(self, total: int | None) -> Iterator[Step]:
-        """One line at the beginning."""
-        self._say(f"  restoring {size(total)}".rstrip())
-        yield lambda _: None
+    def restoring(self, total: RestoreTotal) -> Iterator[RestoreStep]:
+        """A line at the beginning and every ten seconds."""
+        self._say(f"  restoring {total.files:,} files, {size(total.bytes)}")
+        pace = Pace(total)
+        with repeat(_LINE_SECONDS, lambda: self._say(f"  {describe_restore(pace.read())}")):
+            yield pace.take
 
     def _say(self, line: str) -> None:
         sys.stderr.write(printable_lines(line) + "\n")
@@ -121,9 +126,26 @@ class Events(RunLog):
         super().__init__(every=_LINE_SECONDS)
 
     @contextmanager
-    def restoring(self, _total: int | None) -> Iterator[Step]:
-        """Nothing to say."""
-        yield lambda _: None
+    def restoring(self, total: RestoreTotal) -> Iterator[RestoreStep]:
+        """`restore.progressed` every ten seconds, and at the end."""
+        pace, log = Pace(total), structlog.get_logger("lapseguard")
+
+        def tell() -> None:
+            now = pace.read()
+            log.info(
+                "restore.progressed",
+                files=now.files,
+                bytes=now.bytes,
+                kept_bytes=now.kept_bytes,
+                expected_files=total.files,
+                expected_bytes=total.bytes,
+                bytes_per_second=now.rate,
+                seconds_left=now.seconds_left,
+            )
+
+        with repeat(_LINE_SECONDS, tell):
+            yield pace.take
+        tell()
 
 
 class Terminal(Silent):
@@ -167,10 +189,19 @@ class Terminal(Silent):
             yield lambda count: bar.advance(line, count)
 
     @contextmanager
-    def restoring(self, total: int | None) -> Iterator[Step]:
-        """Bytes done of all."""
-        with self._bar(f"restoring {size(total)}".rstrip(), total) as (bar, line):
-            yield lambda done: bar.update(line, completed=done)
+    def restoring(self, total: RestoreTotal) -> Iterator[RestoreStep]:
+        """Files and bytes done of all, the rate, the time left."""
+        pace = Pace(total)
+        with self._bar("restoring", total.bytes) as (bar, line):
+
+            def redraw() -> None:
+                now = pace.read()
+                text = f"restoring: {now.files:,} of {total.files:,} files, {size(now.bytes)}"
+                bar.update(line, description=text, completed=now.bytes)
+
+            with repeat(_REDRAW_SECONDS, redraw):
+                yield pace.take
+            redraw()
 
     @contextmanager
     def _bar(
@@ -206,6 +237,12 @@ def choose_display(*, quiet: bool, log_json: bool) -> Display:
     if log_json:
         return Events()
     return Terminal() if sys.stderr.isatty() else PlainLines()
+
+
+def describe_restore(now: RestoreStanding) -> str:
+    """The counters as a phrase."""
+    left = "" if now.seconds_left is None else f", {span(timedelta(seconds=now.seconds_left))} left"
+    return f"restored: {now.files:,} files, {size(now.bytes)}, {size(now.rate)}/s{left}"
 
 
 def describe(standing: CaptureStanding) -> str:

@@ -1,12 +1,12 @@
 """`lapseguard repository`: any restic repository, with nothing but its URL and password."""
 
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from backends.repository.check import check_repository
+from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import LATEST, Snapshot, list_snapshots
 from daemon.cli import repository_keys
@@ -14,7 +14,21 @@ from daemon.cli.check_output import check_json, say_check, watch_check
 from daemon.cli.output import Json, JsonOption, Output, instant, size
 from daemon.cli.progress import display_of
 from daemon.cli.repository_options import open_repository_at, takes_repository
-from daemon.cli.restore_output import preview_json, restore_json, say_preview, say_restore
+from daemon.cli.restore_options import (
+    DryRunOption,
+    IncludeOption,
+    LeaveOutOption,
+    OwnersOption,
+    TargetOption,
+    order_from,
+)
+from daemon.cli.restore_output import (
+    preview_json,
+    restore_json,
+    say_preview,
+    say_restore,
+    snapshot_subject,
+)
 from daemon.domain.pathtext import write_path
 from daemon.errors import ExitCode
 from daemon.printable import printable
@@ -22,10 +36,10 @@ from daemon.services.repository_access import RepositoryAccess, hold_lock_if_all
 from daemon.services.repository_restore import (
     choose_snapshot,
     open_reader,
-    preview_restore,
     restore_snapshot,
 )
 from daemon.services.restoration import RestoreOrder, check_target
+from daemon.services.restore_preview import RestorePreview, preview_restore, preview_target
 
 app: Final = typer.Typer(
     name="repository", no_args_is_help=True, help="Any restic repository: no settings needed."
@@ -99,37 +113,21 @@ def restore(
     ctx: typer.Context,
     access: RepositoryAccess,
     *,
-    target: Annotated[
-        Path, typer.Option(metavar="DIR", help="Empty, or not there yet.", show_default=False)
-    ],
+    target: TargetOption,
     snapshot: Annotated[str, typer.Option(metavar="ID", help="Or the beginning of one.")] = LATEST,
     host: HostOption = None,
-    include: Annotated[
-        list[str] | None,
-        typer.Option("--include", metavar="PATH", help="Only this; repeat.", show_default=False),
-    ] = None,
-    owners: Annotated[
-        bool | None,
-        typer.Option(
-            "--owners/--no-owners",
-            help="Restore owners, setuid bits and devices; by default exactly as root.",
-            show_default=False,
-        ),
-    ] = None,
+    include: IncludeOption = None,
+    exclude: LeaveOutOption = None,
+    owners: OwnersOption = None,
     no_lock: NoLockOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be restored; do nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Restore a snapshot into an empty folder; exit code 3 where something is missing."""
     output = Output.of(ctx, as_json=as_json)
-    order = RestoreOrder(
-        target=target,
-        include=tuple(path.encode(errors="surrogateescape") for path in include or ()),
-        owners=owners,
-    )
-    check_target(target)
+    order = order_from(target, include, exclude, owners=owners)
+    if not dry_run:
+        check_target(target)
     with open_repository_at(ctx, access, output) as repository:
         chosen = choose_snapshot(repository, snapshot, hostname=host, warn=output.warn)
         if dry_run:
@@ -145,12 +143,18 @@ def _lock(repository: Repository, output: Output, *, wanted: bool) -> AbstractCo
 def _preview(
     repository: Repository, snapshot: Snapshot, order: RestoreOrder, output: Output
 ) -> ExitCode:
-    preview = preview_restore(open_reader(repository, output.warn), snapshot, order.include)
+    found = _preview_of(open_reader(repository, output.warn), snapshot, order)
+    met = preview_target(order.target, snapshot.tree)
+    subject = snapshot_subject(snapshot)
     if output.as_json:
-        output.document(preview_json(preview, snapshot))
+        output.document(preview_json(found, met, subject))
     else:
-        say_preview(output, preview, snapshot, order.target)
-    return ExitCode.DONE if preview.complete else ExitCode.INCOMPLETE
+        say_preview(output, found, met, subject, order.target)
+    return ExitCode.DONE if found.complete else ExitCode.INCOMPLETE
+
+
+def _preview_of(reader: BlobReader, snapshot: Snapshot, order: RestoreOrder) -> RestorePreview:
+    return preview_restore(reader, snapshot.tree, order.include, order.exclude)
 
 
 def _restore(
@@ -161,13 +165,14 @@ def _restore(
     output: Output,
 ) -> ExitCode:
     reader = open_reader(repository, output.warn)
-    total = preview_restore(reader, snapshot, order.include).bytes
+    total = _preview_of(reader, snapshot, order)
     with display_of(ctx, output).restoring(total) as step:
-        report = restore_snapshot(reader, snapshot, order, lambda now: step(now.bytes))
+        report = restore_snapshot(reader, snapshot, order, step)
+    subject = snapshot_subject(snapshot)
     if output.as_json:
-        output.document(restore_json(report, snapshot))
+        output.document(restore_json(report, subject))
     else:
-        say_restore(output, report, snapshot, order.target)
+        say_restore(output, report, subject, order.target)
     return ExitCode.DONE if report.complete else ExitCode.INCOMPLETE
 
 

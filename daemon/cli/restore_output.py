@@ -1,6 +1,7 @@
 """What a restore did, or would do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -8,46 +9,90 @@ from backends.repository.restore_report import RestoreReport
 from backends.repository.snapshot import Snapshot
 from backends.types import Omission
 from daemon.cli.output import Json, Output, instant, size
+from daemon.domain.manifest import Manifest
 from daemon.domain.pathtext import write_path
 from daemon.printable import printable
-from daemon.services.repository_restore import RestorePreview
+from daemon.services.restore_preview import RestorePreview, TargetPreview
 
 _SHOWN: Final = 100
 
 
-def say_preview(output: Output, preview: RestorePreview, snapshot: Snapshot, target: Path) -> None:
-    """What would be restored."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is restored: for people, and as fields for programs."""
+
+    words: str
+    fields: Mapping[str, Json]
+
+
+def snapshot_subject(snapshot: Snapshot) -> Subject:
+    """A repository snapshot."""
+    host = f" of {snapshot.hostname}" if snapshot.hostname else ""
+    words = f"snapshot {snapshot.id[:8]}{host}, {instant(snapshot.time)},"
+    return Subject(words=words, fields={"snapshot": snapshot.id})
+
+
+def run_subject(manifest: Manifest) -> Subject:
+    """What a run stored."""
+    fields = {"run": manifest.run, "server": manifest.server}
+    return Subject(words=f"{manifest.server} ({manifest.run})", fields=fields)
+
+
+def say_preview(
+    output: Output, found: RestorePreview, met: TargetPreview, subject: Subject, target: Path
+) -> None:
+    """What would be restored, and what would be met there."""
     output.say(
-        f"Would restore {preview.files:,} files, {size(preview.bytes)}, {preview.folders:,} "
-        f"folders and {preview.others:,} others of {_described(snapshot)} into {target}."
+        f"Would restore {found.files:,} files, {size(found.bytes)}, {found.folders:,} "
+        f"folders and {found.others:,} others of {subject.words} into {target}."
     )
-    for path in preview.missing:
-        output.say(f"  missing: /{printable(path)}: the snapshot has no such path")
-    if preview.damaged:
-        output.say(f"  damaged: {preview.damaged:,} folders; what is in them is lost")
+    for path in found.missing:
+        output.say(f"  missing: /{printable(path)}: nothing in the snapshot fits")
+    if found.damaged:
+        output.say(f"  damaged: {found.damaged:,} folders; what is in them is lost")
+    if found.unsafe:
+        output.say(f"  left out: {found.unsafe:,} entries whose names could lead elsewhere")
+    for line in _obstacles(found, met):
+        output.say(f"  {line}")
     output.say("Nothing was done.")
 
 
-def preview_json(preview: RestorePreview, snapshot: Snapshot) -> Json:
+def _obstacles(found: RestorePreview, met: TargetPreview) -> list[str]:
+    lines = []
+    if met.resumed:
+        lines.append("goes on: what an interrupted restore left there is hashed and kept")
+    if met.in_the_way:
+        names = ", ".join(map(printable, met.in_the_way))
+        lines.append(f"refused: the folder is not empty: {names}")
+    if not met.resumed and found.bytes > met.free_bytes:
+        lines.append(f"no room: only {size(met.free_bytes)} are free there")
+    return lines
+
+
+def preview_json(found: RestorePreview, met: TargetPreview, subject: Subject) -> Json:
     """The same for programs."""
     return {
-        "snapshot": snapshot.id,
-        "complete": preview.complete,
-        "files": preview.files,
-        "bytes": preview.bytes,
-        "folders": preview.folders,
-        "others": preview.others,
-        "missing": [_path_text(path) for path in preview.missing],
-        "damaged_folders": preview.damaged,
+        **subject.fields,
+        "complete": found.complete,
+        "files": found.files,
+        "bytes": found.bytes,
+        "folders": found.folders,
+        "others": found.others,
+        "missing": [_path_text(path) for path in found.missing],
+        "damaged_folders": found.damaged,
+        "unsafe_names": found.unsafe,
+        "resumed": met.resumed,
+        "in_the_way": [printable(name) for name in met.in_the_way],
+        "free_bytes": met.free_bytes,
     }
 
 
-def say_restore(output: Output, report: RestoreReport, snapshot: Snapshot, target: Path) -> None:
+def say_restore(output: Output, report: RestoreReport, subject: Subject, target: Path) -> None:
     """What was restored, and everything that is not as it was."""
-    output.say(f"Restored {_described(snapshot)} into {target}:")
+    output.say(f"Restored {subject.words} into {target}:")
     output.fields(
         (
-            ("  files", f"{report.files:,}, {size(report.bytes)}"),
+            ("  files", f"{report.files:,}, {size(report.bytes)}{kept_words(report)}"),
             ("  folders", f"{report.folders:,}"),
             ("  links", f"{report.links:,} further names of files"),
             ("  others", f"{report.others:,} symbolic links, pipes and devices"),
@@ -63,13 +108,22 @@ def say_restore(output: Output, report: RestoreReport, snapshot: Snapshot, targe
     output.say("Complete." if report.complete else "Incomplete: see above. The rest is there.")
 
 
-def restore_json(report: RestoreReport, snapshot: Snapshot) -> Json:
+def kept_words(report: RestoreReport) -> str:
+    """How much of it an interrupted restore had left."""
+    if not report.kept.bytes:
+        return ""
+    return f", of which {size(report.kept.bytes)} were there already"
+
+
+def restore_json(report: RestoreReport, subject: Subject) -> Json:
     """The same for programs."""
     return {
-        "snapshot": snapshot.id,
+        **subject.fields,
         "complete": report.complete,
         "files": report.files,
         "bytes": report.bytes,
+        "kept_files": report.kept.files,
+        "kept_bytes": report.kept.bytes,
         "folders": report.folders,
         "links": report.links,
         "others": report.others,
@@ -104,8 +158,3 @@ def _entries_json(entries: Sequence[Omission]) -> Json:
 
 def _path_text(path: bytes) -> str:
     return "/" + write_path(path)
-
-
-def _described(snapshot: Snapshot) -> str:
-    host = f" of {snapshot.hostname}" if snapshot.hostname else ""
-    return f"snapshot {snapshot.id[:8]}{host}, {instant(snapshot.time)},"

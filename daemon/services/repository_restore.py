@@ -1,48 +1,17 @@
 """Restores a snapshot of any restic repository, also of one that is damaged."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing
-from backends.repository.included import Included, include_paths
 from backends.repository.index import Index, load_index_object
-from backends.repository.reader import BlobReader, subtree_of
+from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.restore import restore_tree
 from backends.repository.restore_report import RestoreProgress, RestoreReport
 from backends.repository.snapshot import LATEST, Snapshot, find_snapshot, list_snapshots
-from backends.repository.tree import Node, NodeType
 from backends.repository.unpacked import ObjectKind, list_unpacked
-from backends.types import BlobId
-from daemon.domain.pathtext import RawPath
 from daemon.services.repository_access import Warn
 from daemon.services.restoration import RestoreOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestorePreview:
-    """What a restore would bring back.
-
-    Attributes:
-        files: Names of regular files; of hard links every one.
-        bytes: Their content, of hard links each time.
-        folders: Folders.
-        others: Everything else.
-        missing: Wanted paths that the snapshot has not.
-        damaged: Folders that cannot be read.
-    """
-
-    files: int
-    bytes: int
-    folders: int
-    others: int
-    missing: tuple[RawPath, ...]
-    damaged: int
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything wanted seems to be there; contents are not looked at."""
-        return not self.missing and not self.damaged
 
 
 def choose_snapshot(
@@ -86,33 +55,6 @@ def open_reader(repository: Repository, warn: Warn) -> BlobReader:
     return BlobReader(repository, index)
 
 
-def preview_restore(
-    reader: BlobReader, snapshot: Snapshot, include: tuple[RawPath, ...] = ()
-) -> RestorePreview:
-    """Add up what a restore would make, by reading all folders and no file.
-
-    Raises:
-        StoreError: the store does not answer.
-    """
-    walk = _WantedWalk(reader, include_paths(include))
-    files = size = folders = others = 0
-    for node in walk.nodes(snapshot.tree):
-        if node.type is NodeType.FILE:
-            files, size = files + 1, size + node.size
-        elif node.type is NodeType.DIR:
-            folders += 1
-        else:
-            others += 1
-    return RestorePreview(
-        files=files,
-        bytes=size,
-        folders=folders,
-        others=others,
-        missing=tuple(walk.wanted.unmet()),
-        damaged=walk.damaged,
-    )
-
-
 def restore_snapshot(
     reader: BlobReader,
     snapshot: Snapshot,
@@ -125,6 +67,7 @@ def restore_snapshot(
         snapshot.tree,
         order.target,
         include=order.include,
+        exclude=order.exclude,
         owners=order.owners,
         progress=progress,
     )
@@ -141,40 +84,3 @@ def _load_readable(repository: Repository, warn: Warn) -> Index:
         for pack in found.packs:
             index.add_pack(pack.pack, pack.blobs)
     return index
-
-
-class _WantedWalk:
-    """Meets the same entries as a restore does."""
-
-    def __init__(self, reader: BlobReader, wanted: Included) -> None:
-        self._reader = reader
-        self.wanted = wanted
-        self.damaged = 0
-
-    def nodes(self, root: BlobId) -> Iterator[Node]:
-        """Every entry that is wanted, in no promised order."""
-        pending = [(root, self.wanted)]
-        while pending:
-            tree, folder = pending.pop()
-            for node in self._load(tree):
-                below = folder.below(node.name)
-                if below is None or not (below.whole or node.type is NodeType.DIR):
-                    continue
-                below.met = True
-                yield node
-                if node.type is NodeType.DIR:
-                    pending.extend(self._inside(node, below))
-
-    def _inside(self, folder: Node, wanted: Included) -> Iterator[tuple[BlobId, Included]]:
-        try:
-            yield subtree_of(folder), wanted
-        except RepositoryDamaged:
-            self.damaged += 1
-
-    def _load(self, tree: BlobId) -> list[Node]:
-        try:
-            return self._reader.load_tree(tree)
-        except RepositoryDamaged:
-            # Counted and shown; the restore itself names it.
-            self.damaged += 1
-            return []

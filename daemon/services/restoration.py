@@ -1,11 +1,13 @@
 """Gives a run's data back."""
 
-from collections.abc import Callable
-from contextlib import closing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import TargetNotEmpty
+from backends.repository.marker import is_marker
 from backends.repository.mending import recover_index
 from backends.repository.reader import BlobReader
 from backends.repository.restore import restore_tree
@@ -14,6 +16,7 @@ from backends.types import BlobId
 from daemon.domain.manifest_document import SignedManifest
 from daemon.domain.pathtext import RawPath
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
+from daemon.services.restore_preview import RestorePreview, preview_restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,46 +24,73 @@ class RestoreOrder:
     """What is to be restored, and where to.
 
     Attributes:
-        target: An empty folder, or one that does not exist.
-        include: Paths on the server; each means itself and everything below. None: everything.
+        target: An empty folder, one that does not exist, or one where a restore of the same was
+            interrupted.
+        include: Patterns of paths on the server, see `backends.repository.included`; each means
+            what fits it and everything below. None: everything.
+        exclude: Likewise, of what to leave out.
         owners: Restore owners, setuid bits and devices; None: exactly where we are root.
     """
 
     target: Path
     include: tuple[RawPath, ...] = ()
+    exclude: tuple[RawPath, ...] = ()
     owners: bool | None = None
 
 
-def restore_run(
-    destination: Destination,
-    signed: SignedManifest,
-    order: RestoreOrder,
-    progress: Callable[[RestoreProgress], None],
-) -> RestoreReport:
-    """Restore what a manifest describes.
+class Restoration:
+    """What a manifest describes, opened for reading.
 
     The tree is the manifest's, not the newest: what is given back is what was signed for.
+    """
+
+    def __init__(self, signed: SignedManifest, reader: BlobReader) -> None:
+        self.manifest = signed.manifest
+        self.tree = BlobId(bytes.fromhex(signed.manifest.repository.tree))
+        self._reader = reader
+
+    def preview(self, order: RestoreOrder) -> RestorePreview:
+        """Add up what would be restored. Raises StoreError."""
+        return preview_restore(self._reader, self.tree, order.include, order.exclude)
+
+    def restore(
+        self, order: RestoreOrder, progress: Callable[[RestoreProgress], None]
+    ) -> RestoreReport:
+        """Restore what is ordered; see `restore_tree`, also for what it raises."""
+        return restore_tree(
+            self._reader,
+            self.tree,
+            order.target,
+            include=order.include,
+            exclude=order.exclude,
+            owners=order.owners,
+            progress=progress,
+        )
+
+
+@contextmanager
+def open_restoration(destination: Destination, signed: SignedManifest) -> Iterator[Restoration]:
+    """Open the repository of a run, locked against pruning where the store allows it.
 
     Raises:
-        TargetNotEmpty, LocalDiskFull, LocalPathUnusable: the target.
-        StoreError, RepositoryError, SecretError: the repository.
+        StoreError, RepositoryError, SecretError.
     """
-    check_target(order.target)
     with closing(destination.store):
         repository = open_repository(destination)
         with hold_reading_lock(repository):
-            reader = BlobReader(repository, recover_index(repository))
-            return restore_tree(
-                reader,
-                BlobId(bytes.fromhex(signed.manifest.repository.tree)),
-                order.target,
-                include=tuple(path.lstrip(b"/") for path in order.include),
-                owners=order.owners,
-                progress=progress,
-            )
+            yield Restoration(signed, BlobReader(repository, recover_index(repository)))
 
 
 def check_target(target: Path) -> None:
-    """Refuse a folder with something in it before anything is fetched. Raises TargetNotEmpty."""
-    if target.is_dir() and any(target.iterdir()):
+    """Refuse a folder with something in it before anything is fetched.
+
+    One with an interrupted restore passes: of what, only the restore itself can tell.
+
+    Raises:
+        TargetNotEmpty: something is in it.
+    """
+    if not target.is_dir():
+        return
+    names = [os.fsencode(entry.name) for entry in target.iterdir()]
+    if names and not any(map(is_marker, names)):
         raise TargetNotEmpty(f"The folder {target} is not empty.")

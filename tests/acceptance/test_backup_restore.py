@@ -147,11 +147,12 @@ def test_what_is_asked_back_is_said_beforehand_and_missed_if_it_is_not_there(
 ) -> None:
     asked = ("restore", saved.name, "--target", str(tmp_path / "out"), "--include")
     said = saved.program.do(*asked, str(nasty_tree / "links"), "--dry-run")
-    assert f"Would restore {nasty_tree / 'links'} of {saved.latest()['files']} files" in said
+    assert f"of {saved.name} ({saved.latest()['run']}) into {tmp_path / 'out'}" in said
     assert not (tmp_path / "out").exists()
     ended = saved.program.run(*asked, str(nasty_tree / "never"))
     assert ended.exit_code == 3
     assert f"{str(nasty_tree)[1:]}/never" in ended.err
+    assert saved.program.run(*asked, str(nasty_tree / "links")).exit_code == 0
     again = saved.program.run(*asked, str(nasty_tree / "links"))
     assert again.exit_code == 1
     assert "is not empty" in again.err

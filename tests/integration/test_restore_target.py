@@ -7,11 +7,12 @@ import pytest
 
 from backends.repository.descriptors import Descriptors
 from backends.repository.target import Target
+from backends.types import BlobId
 
 
 @pytest.fixture
 def target(tmp_path):
-    target = Target(tmp_path / "target")
+    target = Target(tmp_path / "target", BlobId(bytes(32)))
     yield target
     target.close()
 

@@ -35,13 +35,43 @@ def test_a_path_below_another_adds_nothing():
     included = include_paths((b"srv/www/a", b"srv", b"srv/db"))
 
     assert wanted(included, "srv/mail") == "all"
-    included.below(b"srv").met = True
+    included.below(b"srv")
     assert list(included.unmet()) == []
 
 
 def test_paths_that_were_not_met_are_told():
     included = include_paths((b"/srv/www", b"/etc", b"/home/x"))
-    included.below(b"etc").met = True
-    included.below(b"home").met = True
+    included.below(b"etc")
+    included.below(b"home")
 
     assert list(included.unmet()) == [b"home/x", b"srv/www"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "how_much"),
+    [
+        (b"/etc/*.conf", "etc/a.conf", "all"),
+        (b"/etc/*.conf", "etc/below/a.conf", "nothing"),
+        (b"/etc/*.d", "etc/cron.d/job", "all"),
+        (b"/srv/**/id_*", "srv/id_rsa", "all"),
+        (b"/srv/**/id_*", "srv/a/b/id_rsa", "all"),
+        (b"/srv/**/id_*", "srv/a/b/other", "some"),
+        (b"/srv/**", "srv/a", "all"),
+        (b"a[12]?", "a2x", "all"),
+        (b"a[12]?", "a3x", "nothing"),
+        (b"odd[1]*name", "odd[1]*name", "all"),
+    ],
+)
+def test_wildcards_stand_for_characters_of_a_name_and_two_stars_for_folders(
+    pattern, path, how_much
+):
+    assert wanted(include_paths((pattern,)), path) == how_much
+
+
+def test_what_is_excluded_is_left_out_with_all_below_even_where_it_is_included():
+    included = include_paths((b"/srv",), (b"/srv/cache", b"**/*.log"))
+
+    assert wanted(included, "srv/data/a") == "all"
+    assert wanted(included, "srv/cache/a") == "nothing"
+    assert wanted(included, "srv/data/x.log") == "nothing"
+    assert wanted(include_paths((), (b"**/tmp",)), "a/tmp") == "nothing"
