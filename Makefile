@@ -32,11 +32,19 @@ format: venv ## Put the code into its one format
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-bench: packages venv ## Speed and memory, as ratios to rsync and restic
+bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps and imports
 	@deploy/bootstrap packages iproute2 zstd
 	@$(BIN)/python -m tests.benchmarks.bench_capture --measure all $(BENCH)
 	@$(BIN)/python -m tests.benchmarks.bench_writer
 	@$(BIN)/python -m tests.benchmarks.bench_reader
+	@for kind in sqlite postgresql; do \
+	  $(BIN)/python -m tests.benchmarks.bench_import --kind $$kind; \
+	  $(BIN)/python -m tests.benchmarks.bench_store --kind $$kind; \
+	  for count in 10000 100000; do \
+	    $(BIN)/python -m tests.benchmarks.bench_sweep --kind $$kind --count $$count; \
+	  done; \
+	done
+	@$(BIN)/python -m tests.benchmarks.bench_idle
 
 venv: ## Make or refresh .venv
 	@deploy/bootstrap venv

@@ -1,8 +1,8 @@
 """How fast each run may be, so that all of them together keep within the bandwidth there is. Pure.
 
 What is there is shared equally by the runs that are to be under way at the same time, on all
-hosts; a run gets more if the plan reserved more for it. What it gets it keeps to its end: rsync
-cannot be told otherwise later. So none takes a rest that others will need soon.
+hosts; a run gets more if the plan reserved more for it. Its share stays the same to its end,
+whoever comes or goes. So none takes a rest that others will need soon.
 """
 
 from dataclasses import dataclass, replace
