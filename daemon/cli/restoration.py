@@ -76,7 +76,7 @@ def restore(
 
 def _destination(application: Application, record: RunRecord, patience: Patience) -> Destination:
     run = record.row.run
-    return destination(application, run.store, run.server, patience)
+    return destination(application, run.store, run.server, patience, paced=False)
 
 
 def _say_preview(
