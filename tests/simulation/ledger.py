@@ -15,7 +15,7 @@ from daemon.domain.life import timeline_of
 from daemon.domain.outlook import Life, Outlook, Sample, VerifiedCopy
 from daemon.domain.preset import Preset
 from daemon.domain.run import Run, RunKind, RunState, advance
-from daemon.domain.standing import SAMPLES, attempt_of, host_of
+from daemon.domain.standing import SAMPLES, attempt_of, host_of, samples_of
 from daemon.domain.verification import Depth
 from daemon.errors import ClaimLost, RunActive
 from tests.simulation.scenario import Machine
@@ -30,7 +30,7 @@ class Account:
     newest: Run | None = None
     failures: int = 0
     copy: VerifiedCopy | None = None
-    complete_at: datetime | None = None
+    complete: Run | None = None
     samples: deque[Sample] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     measured: int | None = None
     outlook: Outlook | None = None
@@ -102,6 +102,7 @@ class Ledger:
             if before.lease_until > at and not is_gone(before.owner):
                 raise RunActive(f"{server} is under way.")
             self._settle(account, advance(before, RunState.ABANDONED, at))
+            account.epoch += 1  # of the abandoned one: its owner's writes match nothing
         account.epoch += 1
         claimed = Run(
             run=run,
@@ -131,13 +132,13 @@ class Ledger:
         assert newest is not None
         return newest.lease_until
 
-    def save(self, run: Run, at: datetime, verifying_at: datetime | None = None) -> None:
+    def save(self, run: Run, at: datetime) -> None:
         """Record a run's next state. Raises ClaimLost."""
         account = self._held(run)
         assert account.newest is not None
         run = replace(run, lease_until=account.newest.lease_until)
         if run.is_final:
-            self._settle(account, run, verifying_at)
+            self._settle(account, run)
         else:
             account.newest = run
         self._write(at, (run.server,))
@@ -210,26 +211,16 @@ class Ledger:
             raise ClaimLost(f"The run {run.run} of {run.server} is no longer ours.")
         return account
 
-    def _settle(self, account: Account, run: Run, verifying_at: datetime | None = None) -> None:
+    @staticmethod
+    def _settle(account: Account, run: Run) -> None:
         account.newest = run
         if run.state is not RunState.VERIFIED:
             account.failures += not run.was_told_to_end
             return
-        assert run.finished_at is not None
-        gap = None if account.complete_at is None else run.started_at - account.complete_at
-        account.samples.append(
-            Sample(
-                seconds=(run.finished_at - run.started_at).total_seconds(),
-                verify_seconds=(
-                    run.finished_at - (verifying_at or run.finished_at)
-                ).total_seconds(),
-                bytes=run.bytes or 0,
-                new_bytes=run.new_bytes or 0,
-                gap_seconds=None if gap is None else _seconds(gap),
-            )
-        )
+        befores = () if account.complete is None else (account.complete,)
+        account.samples.append(samples_of((*befores, run))[-1])
         account.failures = 0
-        account.complete_at = run.started_at
+        account.complete = run
         account.copy = VerifiedCopy(
             run=run.run, at=run.started_at, depth=Depth.STORED, store=run.store
         )
@@ -265,8 +256,3 @@ class Ledger:
         if said is None or said.expiry != self._contracts[said.contract].expiry:
             return ""
         return f"{said.who}: {said.decision.value}"
-
-
-def _seconds(length: timedelta) -> float:
-    """As the store keeps them: to the millisecond, none below nothing."""
-    return round(max(0.0, length.total_seconds()), 3)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -268,7 +268,7 @@ class World:
         at = self._stamp_of(flight)
         took = timedelta(seconds=5.0 + flight.need / flight.machine.verify_rate)
         try:
-            self.ledger.save(run, at, verifying_at=max(run.started_at, at - took))
+            self.ledger.save(replace(run, verifying_at=max(run.started_at, at - took)), at)
         except ClaimLost:
             self.record.refused += 1
             return False
