@@ -14,7 +14,9 @@ from daemon.domain.need import TOLERATED_AHEAD
 from daemon.domain.outlook import Attempt, Outlook, VerifiedCopy
 from daemon.domain.phase import Timeline
 from daemon.domain.plan import PlannedRun, Reason
+from daemon.domain.run import TOLD_TO_END
 from daemon.domain.situation import Situation
+from daemon.domain.standing import host_of
 from daemon.domain.verdict import Verdict
 
 
@@ -169,12 +171,18 @@ def _attempts(situation: Situation) -> Iterator[Risk]:
         times = "attempt" if attempt.failures == 1 else f"{attempt.failures} attempts"
         why = f": {attempt.error.message}" if attempt.error else "."
         yield _at_risk(f"The newest {times} saved nothing complete{why}")
+    elif attempt.error is not None and attempt.error.code in TOLD_TO_END:
+        yield _known(f"The newest run was ended before it was complete: {attempt.error.message}")
 
 
 def _under_way(situation: Situation, attempt: Attempt) -> Iterator[Risk]:
     since = span(situation.now - attempt.started_at)
     if situation.is_running:
-        yield _known(f"The run {attempt.run} has been under way for {since}.")
+        host, until = host_of(attempt.owner), write_second(attempt.lease_until)
+        yield _known(
+            f"The run {attempt.run} has been under way for {since}; {host} holds it until {until}, "
+            "and longer if it is heard of by then."
+        )
     else:
         yield _at_risk(
             f"Nothing was heard of the run {attempt.run} since {write_second(attempt.lease_until)}."

@@ -211,6 +211,23 @@ CASES: list[tuple[str, Verdict, dict[str, Any], str]] = [
         "The newest 3 attempts saved nothing complete: No route to the host.",
     ),
     (
+        "a run that was told to end is no failure",
+        Verdict.SAFE,
+        {
+            "copy": a_copy(),
+            "attempt": an_attempt(
+                failures=0, error=Failure(code="RunPaused", message="It gave way.", hint="")
+            ),
+        },
+        "ended before it was complete: It gave way.",
+    ),
+    (
+        "a run under way says who holds it and until when",
+        Verdict.SAFE,
+        {"copy": a_copy(), "attempt": an_attempt(**RUNNING)},
+        "; ops-1 holds it until 2026-11-23T",
+    ),
+    (
         "a run that fell silent is a risk",
         Verdict.AT_RISK,
         {"copy": a_copy(), "attempt": an_attempt(**(RUNNING | {"lease_until": NOW - HOUR}))},
