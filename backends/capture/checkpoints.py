@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -50,19 +51,25 @@ class CheckpointReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointInterval:
+    """When a checkpoint is made: after so much time, or so many bytes of new files."""
+
+    every: timedelta = timedelta(minutes=1)
+    size: int = 2**30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointPlan:
     """When checkpoints are made, and what becomes of them.
 
     Attributes:
-        every: Seconds between two.
-        size: Bytes of arrived files after which one is made earlier.
+        interval: See `CheckpointInterval`.
         base: What the parent's tree is; None without a parent.
         take: Makes the tree visible; called by the checkpoints' own thread.
         failed: Told why one could not be made; the pull goes on.
     """
 
-    every: float
-    size: int
+    interval: CheckpointInterval
     base: ImageBase | None
     take: Callable[[CheckpointReport], None]
     failed: Callable[[BaseException], None] = lambda _: None
@@ -146,8 +153,8 @@ class Checkpoints:
             rest = (ended - begun) * (_SHARE - 1)
 
     def _is_due(self, since: float, rest: float) -> bool:
-        pending, plan = self._pending, self._plan
-        enough = since >= plan.every or pending.size >= plan.size
+        pending, interval = self._pending, self._plan.interval
+        enough = since >= interval.every.total_seconds() or pending.size >= interval.size
         return bool(pending.paths) and enough and since >= rest
 
     def _attempt(self) -> bool:

@@ -52,6 +52,11 @@ class SumsListing:
         self._waiting.clear()
 
 
+def empty_listing() -> bytes:
+    """The compressed listing of no files."""
+    return zstandard.ZstdCompressor().compress(b"")
+
+
 def edit_listing(earlier: "EarlierSums", edition: Edition, image: Path) -> bytes:
     """The earlier run's listing, compressed, with what an edition has found in its place.
 

@@ -44,7 +44,11 @@ class Sealed:
 
 def store_sums(store: ObjectStore, run: str, listing: bytes) -> SumsFact:
     """Put the compressed listing beside the manifest to come."""
-    key = sums_key(run)
+    return store_sums_at(store, sums_key(run), listing)
+
+
+def store_sums_at(store: ObjectStore, key: str, listing: bytes) -> SumsFact:
+    """Put a compressed listing under a key of its own."""
     store.put(key, listing)
     return SumsFact(key=key, sha256=hashlib.sha256(listing).hexdigest())
 
@@ -82,7 +86,17 @@ def seal(
         VerificationFailed: the store gives back other bytes than it was given.
         StoreError.
     """
-    manifest = _compose(run, server, contracts, baseline, done, proof, sums, now)
+    manifest = compose(
+        run,
+        server,
+        contracts,
+        baseline,
+        done,
+        packs=_pack_facts(proof.standings, done.receipts),
+        verification=VerificationFact(depth=proof.depth, outcome=proof.outcome, checked_at=now),
+        sums=sums,
+        now=now,
+    )
     document = write_manifest(manifest, key.sign, key.public_text)
     place = manifest_key(manifest.sequence, run.run)
     may_write()
@@ -102,16 +116,19 @@ def seal(
     return Sealed(document=document, signed=signed, verification=verification)
 
 
-def _compose(  # noqa: PLR0917 - everything that a manifest is made of, called once
+def compose(
     run: Run,
     server: Server,
     contracts: Iterable[Contract],
     baseline: Baseline,
     done: Deposit,
-    proof: Proof,
+    *,
+    packs: tuple[PackFact, ...],
+    verification: VerificationFact,
     sums: SumsFact,
     now: datetime,
 ) -> Manifest:
+    """The manifest of a run, or of its checkpoint, that follows the baseline's."""
     report, head = done.report, baseline.head
     return Manifest(
         run=run.run,
@@ -137,7 +154,7 @@ def _compose(  # noqa: PLR0917 - everything that a manifest is made of, called o
             snapshot=run.snapshot or "",
             tree=report.tree.hex(),
         ),
-        packs=_pack_facts(proof.standings, done.receipts),
+        packs=packs,
         omissions=report.omissions,
         vanished=report.pull.vanished,
         tools=(
@@ -146,7 +163,7 @@ def _compose(  # noqa: PLR0917 - everything that a manifest is made of, called o
         ),
         comparison=_comparison(done, baseline),
         sums=sums,
-        verification=VerificationFact(depth=proof.depth, outcome=proof.outcome, checked_at=now),
+        verification=verification,
     )
 
 
@@ -154,10 +171,11 @@ def _pack_facts(
     standings: Iterable[PackStanding], receipts: Iterable[PackReceipt]
 ) -> tuple[PackFact, ...]:
     written = {receipt.pack: receipt for receipt in receipts}
-    return tuple(_pack_fact(standing, written.get(standing.pack)) for standing in standings)
+    return tuple(pack_fact(standing, written.get(standing.pack)) for standing in standings)
 
 
-def _pack_fact(standing: PackStanding, receipt: PackReceipt | None) -> PackFact:
+def pack_fact(standing: PackStanding, receipt: PackReceipt | None) -> PackFact:
+    """What a manifest says of a pack; `receipt` where this run wrote it."""
     if receipt is not None:
         return PackFact.of(receipt, new=True)
     return PackFact(

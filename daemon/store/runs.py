@@ -1,6 +1,7 @@
 """The runs: claimed with a lease and an epoch, so that a stale owner cannot write."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -8,8 +9,8 @@ from sqlalchemy import ColumnElement, func, select, update
 from daemon.domain.candidate import Candidate
 from daemon.domain.canonical import JsonObject
 from daemon.domain.instant import write_instant, write_second
-from daemon.domain.run import Run, RunKind, RunState, advance
-from daemon.errors import ClaimLost, InvalidValue, RunActive
+from daemon.domain.run import Captured, Failure, Run, RunKind, RunState, advance
+from daemon.errors import ClaimLost, InvalidValue, RunActive, RunIncomplete
 from daemon.store.claims import lock_claim
 from daemon.store.missing import not_found
 from daemon.store.pieces import in_pieces
@@ -119,6 +120,34 @@ class Runs:
         self._transaction.insert(RUNS, run_values(run))
         self._standings.refresh(run.server)
         self._transaction.record("run.adopted", run.run, {**_payload(run), "server": run.server})
+        return True
+
+    def salvage(self, run: str, captured: Captured, manifest_sha256: str) -> bool:
+        """A run that broke off has left a checkpoint: it is `partial`; False if it has ended well.
+
+        Raises:
+            NotFound: no such run.
+        """
+        before = self.get(run)
+        if before.state not in {RunState.ABANDONED, RunState.FAILED}:
+            return False
+        reason = before.error or Failure(
+            code=RunIncomplete.__name__,
+            message="It broke off; what had arrived by its last checkpoint is kept.",
+            hint=RunIncomplete.default_hint,
+        )
+        salvaged = replace(
+            before,
+            **asdict(captured),
+            state=RunState.PARTIAL,
+            manifest_sha256=manifest_sha256,
+            error=reason,
+        )
+        where = (RUNS.c.run == run, RUNS.c.state == before.state.value)
+        if not self._transaction.change(update(RUNS).where(*where).values(run_values(salvaged))):
+            return False
+        self._standings.refresh(before.server)
+        self._transaction.record("run.salvaged", run, _payload(salvaged))
         return True
 
     def get(self, run: str) -> Run:
