@@ -298,7 +298,8 @@ def destination(
 
 def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "BackupTools":
     """What a backup works with; `pull_rate` says how fast it may be, see `Pacing.pull_rate`."""
-    from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - only where data flows
+    from backends.capture.window import StagingMode  # noqa: PLC0415 - only where data flows
+    from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - likewise
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
     from daemon.services.deposit import Tuning  # noqa: PLC0415 - likewise
     from daemon.services.ownership import name_owner  # noqa: PLC0415 - likewise
@@ -314,8 +315,8 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         destination=lambda store, server, patience: destination(
             application, store, server, patience
         ),
-        make_pull=lambda journal, lease: RsyncPull(
-            journal=journal, stop=lease.stop, rate=pull_rate
+        make_pull=lambda journal, lease, room: RsyncPull(
+            journal=journal, stop=lease.stop, room=room, rate=pull_rate
         ),
         measure=lambda spec: _measure(spec, application.clock),
         signing_key=lambda: signing_key(configuration),
@@ -326,6 +327,8 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         lease=configuration.settings.daemon.lease,
         tuning=Tuning(
             compression_level=defaults.compression_level,
+            staging=StagingMode(defaults.staging),
+            window=int(defaults.window),
             pack_size=int(defaults.pack_size),
             workers=defaults.workers or os.cpu_count() or 1,
             uploads=defaults.uploads,

@@ -147,7 +147,7 @@ class Capture:
         if not needed and not self._staging.vacated.is_there:
             return
         remember(self._ledger, self._staging.vacated.read(), self._index)
-        recall(
+        files = recall(
             os.fsencode(self._staging.image),
             parent=parent,
             load_tree=self._load_tree,
@@ -155,6 +155,8 @@ class Capture:
             ledger=self._ledger,
             free=needed,
         )
+        if self._window is not None:
+            self._window.ensure_room(files)
 
     def _pull_or_cut(self, spec: PullSpec, pull: SourcePull) -> tuple[PullReport, Cut | None]:
         try:

@@ -36,8 +36,11 @@ def recall(
     index: Index,
     ledger: Ledger,
     free: bool,
-) -> None:
+) -> int:
     """Before a pull: have rsync send again what is gone and unknown.
+
+    Returns:
+        How many files there are in the image.
 
     Args:
         image: While no rsync runs.
@@ -51,8 +54,10 @@ def recall(
         LocalPathUnusable: the image cannot be read or written.
         StoreError: the parent cannot be read.
     """
+    files = 0
     try:
         for place, stat, node in _files(image, parent, load_tree):
+            files += 1
             known = may_be_kept(stat, node) and _is_stored(node.content if node else None, index)
             if is_vacated(place):
                 if not known and ledger.find(stat) is None:
@@ -63,6 +68,7 @@ def recall(
         raise LocalPathUnusable(
             f"Cannot look through the staged folder {os.fsdecode(image)!r}: {error.strerror}."
         ) from error
+    return files
 
 
 def content_before(

@@ -6,6 +6,7 @@ Of files that rsync is still writing, the part that has been stored goes as well
 landed than the window holds, `is_full` says so, and the pull is held back meanwhile.
 """
 
+import enum
 import os
 import shutil
 import threading
@@ -90,6 +91,17 @@ class _Followed:
     freed: int = 0
 
 
+class StagingMode(enum.Enum):
+    """What staging keeps of what is stored."""
+
+    #: Everything, so that nothing is ever sent twice.
+    FULL = "full"
+    #: Everything, as long as the disk has room.
+    AUTO = "auto"
+    #: Only what rsync needs to recognise what is unchanged.
+    WINDOW = "window"
+
+
 def ensure_room(staging: Path, *, limit: int, files: int) -> None:
     """Refuse a window that the disk cannot hold beside what is left of each file.
 
@@ -100,6 +112,7 @@ def ensure_room(staging: Path, *, limit: int, files: int) -> None:
 
     Raises:
         LocalDiskFull: with the figures.
+        LocalPathUnusable: the file system cannot free the data of a file.
     """
     free, needed = shutil.disk_usage(staging).free, limit + files * _SKELETON
     if free < needed:
@@ -156,6 +169,15 @@ class Window:
     ) -> None:
         self._over.set()
         self._thread.join()
+
+    def ensure_room(self, files: int) -> None:
+        """See `ensure_room`; a disk whose room is not limited is taken as it is.
+
+        Raises:
+            LocalDiskFull, LocalPathUnusable.
+        """
+        if self._limit is not None:
+            ensure_room(self._image, limit=self._limit, files=files)
 
     @property
     def is_needed(self) -> bool:

@@ -22,6 +22,7 @@ from backends.protocols import SourcePull
 from backends.repository.lock import HeldLock, hold_lock
 from backends.repository.mending import mend_index
 from backends.repository.repository import Repository
+from backends.rsync.brake import Room
 from backends.signing import SigningKey
 from backends.types import BlobId, PullSpec
 from daemon.clock import Clock
@@ -64,7 +65,7 @@ class BackupTools:
         store_name: What a store (None: the default one) is called.
         repository_url: Where the repository in a store of a server is, both by name.
         destination: The same repository, to be opened.
-        make_pull: Makes the pull from its journal and the lease that may stop it.
+        make_pull: Makes the pull from its journal, the lease that may stop it, and its room.
         measure: Asks a server how much there is to pull.
         signing_key: Reads the key that signs manifests.
         staging: Folder above all staging folders.
@@ -81,7 +82,7 @@ class BackupTools:
     store_name: Callable[[str | None], str]
     repository_url: Callable[[str | None, str], str]
     destination: Callable[[str | None, str, Patience], Destination]
-    make_pull: Callable[[Callable[[bytes], object], Lease], SourcePull]
+    make_pull: Callable[[Callable[[bytes], object], Lease, Room], SourcePull]
     measure: Measure
     signing_key: Callable[[], SigningKey]
     staging: Path
@@ -287,7 +288,7 @@ class _Attempt:
             baseline,
             spec=spec,
             staging=staging,
-            make_pull=lambda journal: self.tools.make_pull(journal, self.claim.lease),
+            make_pull=lambda journal, room: self.tools.make_pull(journal, self.claim.lease, room),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, spec, progress),
             now=self.tools.clock.now(),

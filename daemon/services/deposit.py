@@ -11,9 +11,11 @@ from backends.capture.pipeline import Capture
 from backends.capture.progress import CaptureProgress
 from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
+from backends.capture.window import StagingMode, Window
 from backends.protocols import SourcePull
 from backends.repository.snapshot import Snapshot, SnapshotSummary, save_snapshot
 from backends.repository.writer import RepositoryWriter, WriterTotals
+from backends.rsync.brake import NoLimit, Room
 from backends.types import PackReceipt, PullSpec
 from daemon import __version__
 from daemon.domain.run import Captured
@@ -31,6 +33,9 @@ class Tuning:
         pack_size: Bytes after which a pack is sent off.
         workers: Threads that store what arrives.
         uploads: Packs on their way at the same time.
+        staging: What staging keeps of what is stored.
+        window: Bytes that may wait in staging where it keeps nothing else.
+        floor: Bytes that stay free on the disk of staging, where it keeps what there is room for.
         walk_every: The whole staging image is looked at once in so long; between, only what
             rsync has changed.
     """
@@ -39,6 +44,9 @@ class Tuning:
     pack_size: int
     workers: int
     uploads: int
+    staging: StagingMode = StagingMode.AUTO
+    window: int = 256 << 20
+    floor: int = 1 << 30
     walk_every: timedelta = timedelta(days=7)
 
 
@@ -81,7 +89,7 @@ def deposit(
     *,
     spec: PullSpec,
     staging: Staging,
-    make_pull: Callable[[Callable[[bytes], object]], SourcePull],
+    make_pull: Callable[[Callable[[bytes], object], Room], SourcePull],
     tuning: Tuning,
     watch: Callable[[CaptureProgress], AbstractContextManager[None]],
     now: datetime,
@@ -95,7 +103,7 @@ def deposit(
         baseline: See `Baseline`.
         spec: What to pull.
         staging: Prepared.
-        make_pull: Makes the pull from its journal.
+        make_pull: Makes the pull from its journal and the room that it has.
         tuning: See `Tuning`.
         watch: Shows the progress for as long as data flows.
         now: The time.
@@ -113,6 +121,7 @@ def deposit(
     mark = trusted_mark(staging, baseline, spec, now=now, walk_every=every)
     remove_mark(staging.root)
     with _open_writer(baseline, tuning) as writer:
+        window = _open_window(staging, tuning, writer)
         capture = Capture(
             staging=staging,
             writer=writer,
@@ -125,9 +134,10 @@ def deposit(
             precious=precious,
             halt=halt,
             base=mark.base if mark else None,
+            window=window,
         )
         with watch(progress), staging.open_journal() as journal:
-            report = capture.run(spec, make_pull(journal.write), baseline.tree)
+            report = capture.run(spec, make_pull(journal.write, window or NoLimit()), baseline.tree)
         edition = report.edition
         return Deposit(
             report=report,
@@ -170,6 +180,13 @@ def _open_writer(baseline: Baseline, tuning: Tuning) -> RepositoryWriter:
         pack_target=tuning.pack_size,
         compression_level=tuning.compression_level,
     )
+
+
+def _open_window(staging: Staging, tuning: Tuning, writer: RepositoryWriter) -> Window | None:
+    if tuning.staging is StagingMode.FULL:
+        return None
+    limit = tuning.window if tuning.staging is StagingMode.WINDOW else None
+    return Window(limit=limit, floor=tuning.floor, staging=staging, flush=writer.flush)
 
 
 def _summary(done: Deposit, at: datetime) -> SnapshotSummary:

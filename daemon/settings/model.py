@@ -18,6 +18,8 @@ from daemon.settings.section import Section
 StoreSecretName = Literal[
     "access_key_id", "secret_access_key", "session_token", "repository_password"
 ]
+#: What `compression_level = "auto"` stands for.
+_AUTO_LEVEL: Final = 2
 _MIB: Final = 1024**2
 
 
@@ -163,6 +165,10 @@ class StoreSettings(Section):
         return urlsplit(self.url)
 
 
+def _compression_level(value: object) -> object:
+    return _AUTO_LEVEL if value == "auto" else value
+
+
 class DefaultSettings(Section):
     """`[defaults]`: what holds where a server or a command line says nothing else."""
 
@@ -171,7 +177,22 @@ class DefaultSettings(Section):
         default="stored",
         description="How deep a backup is verified; deeper where nothing is attested.",
     )
-    compression_level: int = Field(default=3, ge=1, le=19, description="zstd level.")
+    compression_level: Annotated[int, BeforeValidator(_compression_level)] = Field(
+        default=2,
+        ge=1,
+        le=19,
+        description="zstd level, or `auto`: what does not compress is not tried for long.",
+    )
+    staging: Literal["auto", "full", "window"] = Field(
+        default="auto",
+        description="What staging keeps of what is stored: all, all that the disk has room for, "
+        "or only what rsync needs to recognise unchanged files.",
+    )
+    window: ByteSize = Field(
+        default=ByteSize(256 * _MIB),
+        ge=64 * _MIB,
+        description="Bytes that may wait in staging where it keeps nothing else.",
+    )
     pack_size: ByteSize = Field(
         default=ByteSize(16 * _MIB),
         ge=4 * _MIB,
