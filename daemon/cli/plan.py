@@ -14,7 +14,7 @@ from daemon.domain.forecast import Forecast, forecast
 from daemon.domain.plan import PlannedRun
 from daemon.domain.status import ServerStatus
 from daemon.domain.verdict import Verdict
-from daemon.errors import UsageError
+from daemon.errors import InvalidValue, UsageError
 from daemon.services.lookout import View
 
 app: Final = typer.Typer(name="plan")
@@ -43,7 +43,7 @@ def plan(
     with open_application(ctx) as application:
         view = application.lookout.view()
     if until is not None:
-        seen = forecast(view.prospect, view.now, read_date(until))
+        seen = forecast(view.prospect, view.now, _read_end(until, view))
         _say_events(output, tuple(each for each in seen.events if each.event in _PLANNED))
         return
     runs = view.prospect.plan(view.now).runs
@@ -77,9 +77,9 @@ def simulate(
     output = Output.of(ctx, as_json=as_json)
     if (at is None) == (until is None):
         raise UsageError("Give either --at or --until.")
-    end = read_date(at or until or "")
     with open_application(ctx) as application:
         view = application.lookout.view()
+    end = _read_end(at or until or "", view)
     seen = forecast(view.prospect, view.now, end, nothing_runs=nothing_runs)
     if until is not None:
         _say_events(output, seen.events)
@@ -93,7 +93,21 @@ def read_date(text: str) -> datetime:
     Raises:
         InvalidValue: it is neither.
     """
-    return Expiry(text=text.removesuffix("Z"), timezone="UTC").instant()
+    try:
+        return Expiry(text=text.removesuffix("Z"), timezone="UTC").instant()
+    except InvalidValue as error:
+        hint = "Write 2026-12-31 or 2026-12-31T18:00, in UTC."
+        raise InvalidValue(str(error), hint=hint) from error
+
+
+def _read_end(text: str, view: View) -> datetime:
+    """A date to look ahead to. Raises InvalidValue where there is nothing ahead."""
+    end = read_date(text)
+    if end <= view.now:
+        raise InvalidValue(
+            f"{text} is past: it means {instant(end)}.", hint="Give a later date, in UTC."
+        )
+    return end
 
 
 def _say_standing(output: Output, view: View, seen: Forecast, *, nothing_runs: bool) -> None:

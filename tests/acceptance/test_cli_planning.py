@@ -103,6 +103,24 @@ def test_a_simulation_tells_what_will_happen_and_changes_nothing(fleet: Program)
     assert set(events[0]) == {"at", "server", "event", "reason"}
 
 
+@pytest.mark.parametrize("words", [("plan", "--until"), ("simulate", "--at")], ids=" ".join)
+def test_a_look_ahead_needs_a_date_that_is_ahead(fleet: Program, words: tuple[str, ...]) -> None:
+    for text, said in (("2020-01-31", "is past"), ("31.1.2099", "not a date")):
+        error = fleet.fail(*words, text)
+        assert said in error["message"]
+        assert "UTC" in error["hint"]
+    assert fleet.run("simulate").exit_code == 2
+
+
+def test_a_plan_up_to_a_date_has_every_run_until_then(fleet: Program) -> None:
+    events = fleet.ask("plan", "--until", in_days(11))
+    assert {event["event"] for event in events} == {"start", "end"}
+    assert {event["server"] for event in events} == {"web-1"}
+    starts = [event["at"] for event in events if event["event"] == "start"]
+    assert len(starts) > 10
+    assert starts[-1] < f"{in_days(10)}T00:00:00Z"
+
+
 def test_without_the_daemon_the_server_is_lost(fleet: Program) -> None:
     (near,) = (
         each

@@ -87,14 +87,25 @@ def test_a_server_that_comes_near_is_planned_without_planning_all_again() -> Non
 
 
 def test_a_run_that_can_wait_leaves_the_slot_to_a_last_run() -> None:
-    """A large one of the ladder would hold the only slot when the last run has to start."""
+    """A seed that comes due between two plans would hold the only slot for too long."""
     ending = an_outlook("ending", 2 * HOUR + 20 * MINUTE, copy=a_copy(5 * HOUR))
-    waiting = an_outlook("waiting", 20 * DAY, measured_bytes=40 * GIB, copy=a_copy(8 * DAY))
+    waiting = an_outlook("waiting", 30 * DAY + 10 * MINUTE, measured_bytes=40 * GIB)
     passage = planned(ending, waiting, slots=1)
     passage.pass_until(NOW + 6 * HOUR, MANY)
     began = [each.server for each in passage.events if each.event is Happening.START]
     assert began[:2] == ["ending", "waiting"]
     assert Happening.MISS not in {each.event for each in passage.events}
+
+
+def test_servers_that_come_near_together_share_the_slots() -> None:
+    fleet = [an_outlook(f"web-{n}", 30 * DAY + HOUR, measured_bytes=20 * GIB) for n in range(4)]
+    passage = planned(*fleet, slots=2)
+    passage.pass_until(NOW + DAY, MANY)
+    running: set[str | None] = set()
+    for each in passage.events:
+        (running.add if each.event is Happening.START else running.discard)(each.server)
+        assert len(running) <= 2
+    assert len(passage.events) == 8
 
 
 def test_the_fleet_that_was_given_stays_as_it_was() -> None:
