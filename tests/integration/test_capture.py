@@ -10,6 +10,7 @@ from backends.capture.pipeline import Capture
 from backends.capture.progress import CaptureProgress
 from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
+from backends.capture.window import Window
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.writer import RepositoryWriter
@@ -21,6 +22,9 @@ TARGET = SshTarget(
 )
 SPEC = PullSpec(target=TARGET, paths=("/srv",), staging="")
 
+#: Where staging has no data, the server is asked again instead, see test_window.
+WITH_ITS_DATA = pytest.mark.parametrize("bench", ["full"], indirect=True)
+
 
 @dataclass(kw_only=True)
 class Bench:
@@ -28,6 +32,7 @@ class Bench:
 
     folder: Path
     repository: Repository
+    windowed: bool = False
     parent: BlobId | None = None
     sums: dict[bytes, bytes | None] = field(default_factory=dict)
 
@@ -62,6 +67,7 @@ class Bench:
                 on_file=lambda record: sums.update({record.path: record.sha256}),
                 sha256_before=dict(self.sums).get if self.parent or self.sums else None,
                 workers=workers,
+                window=self.window(staging, writer),
             )
             puller = FolderPull(
                 source=self.source,
@@ -72,6 +78,12 @@ class Bench:
             report = capture.run(SPEC, puller, self.parent)
         self.parent, self.sums = report.tree, sums
         return report, puller.sent
+
+    def window(self, staging: Staging, writer: RepositoryWriter) -> Window | None:
+        """Staging keeps nothing of what is stored, if this bench wants it so."""
+        if not self.windowed:
+            return None
+        return Window(limit=1, floor=0, staging=staging, flush=writer.flush)
 
     def finish(self) -> None:
         """The manifest is written."""
@@ -94,9 +106,10 @@ class Bench:
         return b"".join(reader.load(blob, BlobKind.DATA) for blob in node.content or ())
 
 
-@pytest.fixture
-def bench(tmp_path: Path, repository: Repository) -> Bench:
-    bench = Bench(folder=tmp_path, repository=repository)
+@pytest.fixture(params=["full", "window"])
+def bench(tmp_path: Path, repository: Repository, request: pytest.FixtureRequest) -> Bench:
+    windowed = request.param == "window"
+    bench = Bench(folder=tmp_path, repository=repository, windowed=windowed)
     for number in range(3):
         bench.serve(f"srv/{number}", b"content %d" % number)
     return bench
@@ -178,6 +191,7 @@ def test_an_image_that_outlives_its_repository_is_compared_anew(bench: Bench) ->
     assert report.comparison.compared == 3
 
 
+@WITH_ITS_DATA
 def test_a_lost_parent_is_replaced_by_its_listing(bench: Bench) -> None:
     """`restic forget` took the snapshot, but what each file's digest was is still known."""
     bench.capture()
@@ -188,6 +202,7 @@ def test_a_lost_parent_is_replaced_by_its_listing(bench: Bench) -> None:
     assert (report.comparison.unchanged, report.comparison.uncompared) == (3, 0)
 
 
+@WITH_ITS_DATA
 def test_what_only_staging_vouches_for_is_not_called_compared(bench: Bench) -> None:
     """Neither rsync's line nor the parent knows these bytes."""
     bench.capture()
