@@ -1,7 +1,7 @@
 """What all servers together call for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from daemon.domain.demand import Call, call_for
@@ -24,6 +24,8 @@ class Calls:
             counts as the last one by it.
         latest: The latest start of each run that still has to happen, by server.
         capacity: What they share.
+        still: Servers whose run still has to happen.
+        places: Where each server stands in the order of deadlines.
         changes_at: The first instant at which any of this changes by itself.
     """
 
@@ -33,6 +35,8 @@ class Calls:
     latest: Mapping[str, datetime]
     capacity: Capacity
     changes_at: datetime
+    still: tuple[Need, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
@@ -44,7 +48,9 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
     must = [each for each in near.needs if now < each.stop_at and each.must_run]
     counted = latest_starts(must, capacity, places)
     still = [each for each in must if not _is_done(each, counted, limits)]
-    latest = latest_starts(still, capacity, places) if len(still) < len(must) else counted
+    latest = counted
+    if near.busy or len(still) < len(must):
+        latest = latest_starts(still, capacity, places, near.busy)
     calls, coming, changes_at = [], [], LATEST
     for need in near.needs:
         server, alone = need.outlook.server, need.alone_start_by
@@ -69,6 +75,8 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
         latest=latest,
         capacity=capacity,
         changes_at=changes_at,
+        still=tuple(still),
+        places=places,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from daemon.domain.backoff import next_attempt, pause_after
 from daemon.domain.duration import write_duration
-from daemon.domain.instant import shift, write_second
+from daemon.domain.instant import EARLIEST, shift, write_second
 from daemon.domain.need import TOLERATED_AHEAD, Need, look_at
 from daemon.domain.outlook import Attempt, Outlook
 from daemon.domain.plan import Assumptions, Demand, Estimate, Limits, Reason
@@ -23,12 +23,18 @@ class Call:
             has to. It may be a later one than the demand's, the final after a run of the ladder.
         firm: How long that run takes.
         patience: From when on quiet hours do not hold the demand back.
+        stop_at: When ssh ends.
+        has_copy: Whether there is an older copy, should the run not be made.
+        not_before: The end of a pause after a failure; the beginning of time without one.
     """
 
     demand: Demand
     firm_from: datetime | None
     firm: Estimate
     patience: datetime
+    stop_at: datetime
+    has_copy: bool
+    not_before: datetime = EARLIEST
 
 
 def demands(
@@ -107,6 +113,9 @@ def _before_stop(need: Need, latest: datetime, lead: timedelta, now: datetime) -
         firm_from=max(firm_from, tried_at),
         firm=need.firm,
         patience=shift(due_at, need.every) if reason is not Reason.FINAL else due_at,
+        stop_at=need.stop_at,
+        has_copy=need.has_copy,
+        not_before=tried_at,
     )
 
 
@@ -139,8 +148,7 @@ def _ladder_after_final(need: Need, now: datetime) -> Call | None:
         estimate=need.routine,
         now=now,
     )
-    patience = shift(need.stale_at, need.every)
-    return Call(demand=demand, firm_from=None, firm=need.routine, patience=patience)
+    return _unreserved(need, demand, patience=shift(need.stale_at, need.every))
 
 
 def _rescue(need: Need, now: datetime) -> Call | None:
@@ -167,7 +175,19 @@ def _rescue(need: Need, now: datetime) -> Call | None:
         estimate=need.routine,
         now=now,
     )
-    return Call(demand=demand, firm_from=None, firm=need.routine, patience=due_at)
+    return _unreserved(need, demand, patience=due_at)
+
+
+def _unreserved(need: Need, demand: Demand, *, patience: datetime) -> Call:
+    """A call that takes what room there is."""
+    return Call(
+        demand=demand,
+        firm_from=None,
+        firm=need.routine,
+        patience=patience,
+        stop_at=need.stop_at,
+        has_copy=need.has_copy,
+    )
 
 
 def _failed_attempt(need: Need, now: datetime) -> Attempt | None:
@@ -182,7 +202,7 @@ def _next_try(need: Need, latest: datetime, finish_by: datetime, now: datetime) 
     """Not before this, since the last attempt failed; the beginning of time if none did."""
     attempt = _failed_attempt(need, now)
     if attempt is None or attempt.finished_at is None:
-        return need.stop_at.min.replace(tzinfo=need.stop_at.tzinfo)
+        return EARLIEST
     return next_attempt(
         attempt.finished_at,
         attempt.failures,

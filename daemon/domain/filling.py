@@ -6,7 +6,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from daemon.domain.profile import Profile
-from daemon.domain.schedule import Block, Capacity, Occupancy
+from daemon.domain.schedule import LAST_TICK, Block, Capacity, Occupancy
 
 #: So many that do not fit are looked at in each moment before it is given up; the time for a plan
 #: stays bounded. Who is left out gets its turn at a later moment, or as a firm run.
@@ -78,6 +78,10 @@ class _Filling:
         self._pending = [(each.block.ready, each.block.rank, each) for each in fillers]
         heapify(self._pending)
         self._ready: list[tuple[int, Filler]] = []
+        #: What was looked at in vain at the last moment, in rank before all that are ready.
+        self._hindered: list[tuple[int, Filler]] = []
+        #: From when on no slot is free, as far as is known; and bytes a second that are left.
+        self._full_from, self._left = LAST_TICK, 0
         self._reserved = reservations
         self._ends = list(reservations.ends)
         self._quiet_until = quiet_until
@@ -85,7 +89,7 @@ class _Filling:
         self._starts: dict[str, int] = {}
 
     def run(self) -> dict[str, int]:
-        while self._pending or self._ready:
+        while self._pending or self._ready or self._hindered:
             now = self._next_moment()
             self._occupancy.pass_to(now)
             while self._ends and self._ends[-1] <= now:
@@ -99,33 +103,62 @@ class _Filling:
     def _next_moment(self) -> int:
         """When something can change: a run becomes ready, or one of either sort ends."""
         moments = [self._pending[0][0]] if self._pending else []
-        if self._ready:
+        if self._ready or self._hindered:
             ends = (self._occupancy.next_end, self._ends[-1] if self._ends else None)
             moments += [end for end in ends if end is not None]
         return min(moments)
 
     def _start_what_fits(self, now: int) -> None:
-        passed_over: list[tuple[int, Filler]] = []
-        quiet_until = self._quiet_until(now) if self._ready else None
-        while self._ready and len(passed_over) < _LOOK_AHEAD and self._has_slot(now):
-            rank, filler = heappop(self._ready)
-            block = filler.block
+        self._look_around(now)
+        if self._full_from <= now:
+            return
+        quiet_until = self._quiet_until(now) if self._ready or self._hindered else None
+        waiting = self._hindered_first()
+        self._hindered = []
+        while waiting or self._ready:
+            if len(self._hindered) >= _LOOK_AHEAD or self._full_from <= now:
+                break
+            rank, filler = waiting.pop() if waiting else heappop(self._ready)
             if filler.firm_at is not None and now >= filler.firm_at:
                 continue
             if quiet_until is not None and now < filler.patience:
                 until = min(quiet_until, filler.patience)
                 heappush(self._pending, (until, rank, filler))
-            elif self._fits(now, filler):
-                self._starts[block.server] = now
-                self._occupancy.begin(now + block.length, block)
+            elif self._may_fit(now, filler) and self._fits(now, filler):
+                self._starts[filler.block.server] = now
+                self._occupancy.begin(now + filler.block.length, filler.block)
+                self._look_around(now)
             else:
-                passed_over.append((rank, filler))
-        for entry in passed_over:
-            heappush(self._ready, entry)
+                self._hindered.append((rank, filler))
+        self._hindered += reversed(waiting)
 
-    def _has_slot(self, now: int) -> bool:
-        used = self._occupancy.count + self._reserved.slots.at(now)
-        return used < self._reserved.capacity.slots
+    def _hindered_first(self) -> list[tuple[int, Filler]]:
+        """The hindered, last one first; none where others that are ready go before some."""
+        last = self._hindered[-1][0] if self._hindered else 0
+        if len(self._hindered) >= _LOOK_AHEAD and not (self._ready and self._ready[0][0] < last):
+            return self._hindered[::-1]
+        for entry in self._hindered:
+            heappush(self._ready, entry)
+        return []
+
+    def _look_around(self, now: int) -> None:
+        """Find out what is free at this moment, and for how long."""
+        reserved, capacity = self._reserved, self._reserved.capacity
+        free = capacity.slots - self._occupancy.count
+        full_from = now if free < 1 else reserved.slots.first_at_least(now, free)
+        self._full_from = LAST_TICK if full_from is None else full_from
+        if capacity.bandwidth is not None:
+            used = self._occupancy.bandwidth + reserved.bandwidth.at(now)
+            self._left = capacity.bandwidth - used
+
+    def _may_fit(self, now: int, filler: Filler) -> bool:
+        """A quick look; what it has no doubt about need not be looked at closely."""
+        block, firm_at = filler.block, filler.firm_at
+        if now + block.length > self._full_from and (firm_at is None or firm_at > self._full_from):
+            return False
+        return self._reserved.capacity.bandwidth is None or (
+            block.rate <= self._left or self._left >= self._reserved.capacity.bandwidth
+        )
 
     def _fits(self, now: int, filler: Filler) -> bool:
         """Whether the firm runs keep all they need for as long as this one would last."""

@@ -11,10 +11,13 @@ from daemon.domain.need import Need, look_at
 from daemon.domain.outlook import Attempt, Outlook
 from daemon.domain.plan import Assumptions, Limits
 from daemon.domain.policy import Policy, choose_policy
-from daemon.domain.schedule import Block, length_of, to_ticks
+from daemon.domain.schedule import Block, length_of, to_instant, to_ticks
 
-#: A run that takes longer than expected is expected to take this part of its time once more.
-_OVERTIME: Final = 8
+#: A run that takes longer than expected is expected to take this many times as long, again and
+#: again: in steps, so that a plan changes at few instants.
+_OVERTIME: Final = 1.125
+#: The least that is expected to be left of a run where decisions take no time.
+_MOMENT: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +54,9 @@ def near_ones(
         if policy is None:
             policy = fitting[outlook.labels] = choose_policy(policies, outlook.labels)
         if attempt is not None and attempt.finished_at is None and attempt.lease_until > now:
-            busy.append(_remainder(outlook, attempt, policy, limits, assumptions, now=now))
-            changes_at = min(changes_at, attempt.lease_until)
+            left = _remainder(outlook, attempt, policy, limits, assumptions, now=now)
+            busy.append(left)
+            changes_at = min(changes_at, attempt.lease_until, to_instant(left.ready + left.length))
         if life is None:
             continue
         course = life.timeline.course
@@ -88,13 +92,14 @@ def _remainder(
     gap = None if outlook.copy is None else max(timedelta(), attempt.started_at - outlook.copy.at)
     estimate = estimate_run(outlook, gap, policy.quantile, assumptions, limit)
     began = min(attempt.started_at, now)
-    overtime = shift(now, max(limits.lead, (now - began) / _OVERTIME))
-    end = shift(began, estimate.high)
+    expected = estimate.high
+    while shift(began, expected) <= now:
+        expected = expected * _OVERTIME + max(limits.lead, _MOMENT)
     return Block(
         rank=0,
         server=outlook.server,
         ready=to_ticks(now),
-        length=length_of((end if end > now else overtime) - now),
+        length=length_of(shift(began, expected) - now),
         rate=estimate.rate,
         store=outlook.store,
     )

@@ -2,7 +2,9 @@
 
 In four steps: what each server needs (`need`); the latest starts, walking back from the
 deadlines (`latest`); what is called for (`demand`); and the schedule itself: runs that have to
-happen first (`schedule`), routine ones where they leave room (`filling`).
+happen first (`schedule`), routine ones where they leave room (`filling`). Where not everything
+fits, `triage` says what is given up, `pausing` which run under way gives way, and `remedies` what
+would help.
 """
 
 from collections.abc import Sequence
@@ -11,12 +13,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from daemon.domain.calling import call_all
+from daemon.domain.garbage import paused_collection
 from daemon.domain.instant import shift
 from daemon.domain.nearing import near_ones
 from daemon.domain.outlook import Outlook
+from daemon.domain.pausing import find_pauses, may_yield_from
 from daemon.domain.plan import Assumptions, Limits, Plan
 from daemon.domain.policy import Policy
 from daemon.domain.present import SAME, Present
+from daemon.domain.remedies import Ground, with_remedies
 from daemon.domain.sighting import Sightings, date_anew
 from daemon.domain.timetable import draw_up, turn
 
@@ -42,14 +47,29 @@ def plan(
         assumptions: For servers of which nothing is known.
         now: The present, aware.
     """
-    near = near_ones(outlooks, policies, limits, assumptions, now)
+    ground = Ground(
+        outlooks=outlooks, policies=policies, limits=limits, assumptions=assumptions, now=now
+    )
+    return with_remedies(decide(ground), ground, decide)
+
+
+@paused_collection()
+def decide(ground: Ground) -> Plan:
+    """The same without a word of what would help: what a daemon goes by."""
+    limits, now = ground.limits, ground.now
+    near = near_ones(ground.outlooks, ground.policies, limits, ground.assumptions, now)
     calls = call_all(near, limits, now)
     timetable = draw_up(calls, near.busy, limits, now)
-    changes = [near.changes_at, calls.changes_at]
+    changes = [near.changes_at, calls.changes_at, may_yield_from(near, now)]
     changes += [run.start_at for run in timetable.runs if run.start_at > now]
     if any(run.start_at <= now for run in timetable.runs):
         changes.append(shift(now, max(limits.lead, _SHORTEST_LOOK)))
-    return Plan(at=now, runs=timetable.runs, pauses=timetable.pauses, wake_at=min(changes))
+    return Plan(
+        at=now,
+        runs=timetable.runs,
+        pauses=find_pauses(near, calls, timetable, limits, now),
+        wake_at=min(changes),
+    )
 
 
 def plan_present(
@@ -71,7 +91,11 @@ def plan_present(
 
     def plan_at(now: datetime) -> Plan:
         dated = date_anew(outlooks, sightings, present, now)
-        return plan(dated, policies, limits, assumptions, now)
+        return decide(
+            Ground(
+                outlooks=dated, policies=policies, limits=limits, assumptions=assumptions, now=now
+            )
+        )
 
     wall = plan_at(present.wall)
     if abs(present.carried - present.wall) <= SAME:

@@ -19,9 +19,10 @@ class Profile:
             changes[start] = changes.get(start, 0) + amount
             changes[end] = changes.get(end, 0) - amount
         self.moments = sorted(changes)
-        self._count = len(self.moments)
+        #: Of leaves, the moments first; a power of two.
+        self._count = 1 << max(0, len(self.moments) - 1).bit_length()
         levels = list(accumulate(changes[moment] for moment in self.moments))
-        self._tree = _tournament(levels)
+        self._tree = _tournament(levels, self._count)
 
     def at(self, moment: int) -> int:
         """How much is in use at this moment."""
@@ -30,12 +31,34 @@ class Profile:
 
     def peak(self, start: int, end: int) -> int:
         """The most that is in use at any moment from `start` up to, and not at, `end`."""
-        if not self._count or end <= start:
+        if not self.moments or end <= start:
             return 0
         low = bisect_right(self.moments, start) - 1
         high = bisect_left(self.moments, end)
         # Before its first moment nothing is in use, so 0 stands for what lies to the left of it.
         return self._highest(max(low, 0), high)
+
+    def first_at_least(self, start: int, amount: int) -> int | None:
+        """The first moment from `start` on at which so much is in use; None if there is none.
+
+        Args:
+            start: A moment.
+            amount: More than nothing.
+        """
+        place = bisect_right(self.moments, start) - 1
+        node, tree = self._count + max(place, 0), self._tree
+        while tree[node] < amount:
+            # Right children have been looked at with all before them: go on beside their parents.
+            while node & 1:
+                node >>= 1
+            if not node:
+                return None
+            node += 1
+        while node < self._count:
+            node *= 2
+            if tree[node] < amount:
+                node += 1
+        return max(start, self.moments[node - self._count])
 
     def _highest(self, low: int, high: int) -> int:
         """The highest of the levels from place `low` up to, and not at, `high`; 0 for none."""
@@ -54,10 +77,9 @@ class Profile:
         return found
 
 
-def _tournament(levels: list[int]) -> list[int]:
+def _tournament(levels: list[int], count: int) -> list[int]:
     """A tree in one list: the leaves are its second half, each node the higher of its two."""
-    count = len(levels)
-    tree = [0] * count + levels
+    tree = [0] * count + levels + [0] * (count - len(levels))
     for place in range(count - 1, 0, -1):
         left, right = tree[2 * place], tree[2 * place + 1]
         tree[place] = max(right, left)

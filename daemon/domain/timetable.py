@@ -9,9 +9,13 @@ from daemon.domain.calling import Calls
 from daemon.domain.demand import Call
 from daemon.domain.filling import Filler, QuietUntil, fill, reserve
 from daemon.domain.instant import shift
+from daemon.domain.latest import latest_starts
+from daemon.domain.need import Need
 from daemon.domain.plan import Estimate, Limits, PlannedRun, Reason
 from daemon.domain.quiet import quiet_until
-from daemon.domain.schedule import Block, lay_out, length_of, to_instant, to_ticks
+from daemon.domain.schedule import Block, length_of, to_instant, to_ticks
+from daemon.domain.selection import Stake
+from daemon.domain.triage import Settlement, settle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,25 +24,34 @@ class Timetable:
 
     Attributes:
         runs: See `Plan.runs`.
-        pauses: See `Plan.pauses`.
+        stakes: The runs that have to happen.
+        settlement: Which of them keep their place, and when.
     """
 
     runs: tuple[PlannedRun, ...]
-    pauses: tuple[str, ...] = ()
+    stakes: tuple[Stake, ...]
+    settlement: Settlement
 
 
 def draw_up(calls: Calls, busy: Sequence[Block], limits: Limits, now: datetime) -> Timetable:
     """Lay out everything that is called for."""
-    firm = _firm_blocks(calls, limits, now)
-    starts = lay_out(firm, calls.capacity, busy)
+    stakes = _stakes(calls, limits, now)
+    settled = settle(stakes, calls.capacity, busy, to_ticks(now))
+    starts = settled.starts
     quiet = _quiet_ticks(limits)
-    reservations = reserve([(starts[each.server], each) for each in firm], busy, calls.capacity)
-    sooner = fill(_fillers(calls, starts, now), reservations, quiet)
+    firm = [
+        (starts[each.block.server], each.block) for each in stakes if each.block.server in starts
+    ]
+    reservations = reserve(firm, busy, calls.capacity)
+    sooner = fill(_fillers(calls, settled, now), reservations, quiet)
+    latest = _latest(calls, stakes, settled, busy)
     runs = [
-        _planned(call, calls, sooner.get(call.demand.server, starts.get(call.demand.server)), quiet)
+        _planned(
+            call, latest, sooner.get(call.demand.server, starts.get(call.demand.server)), quiet
+        )
         for call in calls.calls
     ]
-    return Timetable(runs=tuple(sorted(runs, key=turn)))
+    return Timetable(runs=tuple(sorted(runs, key=turn)), stakes=stakes, settlement=settled)
 
 
 def turn(run: PlannedRun) -> tuple[bool, datetime, datetime, int, str]:
@@ -47,27 +60,45 @@ def turn(run: PlannedRun) -> tuple[bool, datetime, datetime, int, str]:
     return not run.feasible, demand.final_by, run.start_by, -demand.value, demand.server
 
 
-def _firm_blocks(calls: Calls, limits: Limits, now: datetime) -> list[Block]:
+def _stakes(calls: Calls, limits: Limits, now: datetime) -> tuple[Stake, ...]:
     """The runs that have to happen, ready a lead before their latest start."""
-    blocks = [
-        _block(call, place, max(now, call.firm_from), call.firm)
-        for place, call in enumerate(calls.calls)
-        if call.firm_from is not None
-    ]
-    for need in calls.coming:
-        server = need.outlook.server
-        ready = max(now, calls.latest[server] - limits.lead)
-        blocks.append(
-            Block(
-                rank=len(calls.calls) + len(blocks),
-                server=server,
-                ready=to_ticks(ready),
-                length=length_of(need.firm.high),
-                rate=need.firm.rate,
-                store=need.outlook.store,
-            )
-        )
-    return blocks
+    stakes = [_stake(call, calls, now) for call in calls.calls if call.firm_from is not None]
+    stakes += [_coming(need, calls, limits, now) for need in calls.coming]
+    return tuple(stakes)
+
+
+def _stake(call: Call, calls: Calls, now: datetime) -> Stake:
+    demand = call.demand
+    place = calls.places.get(demand.server, 0)
+    ready = max(now, call.firm_from or now)
+    return Stake(
+        block=_block(call, place, ready, call.firm),
+        early=to_ticks(max(now, call.not_before, shift(ready, -call.firm.high))),
+        due=to_ticks(demand.finish_by),
+        stop=to_ticks(call.stop_at),
+        value=demand.value,
+        has_copy=call.has_copy,
+    )
+
+
+def _coming(need: Need, calls: Calls, limits: Limits, now: datetime) -> Stake:
+    server = need.outlook.server
+    ready = to_ticks(max(now, shift(calls.latest[server], -limits.lead)))
+    return Stake(
+        block=Block(
+            rank=calls.places[server],
+            server=server,
+            ready=ready,
+            length=length_of(need.firm.high),
+            rate=need.firm.rate,
+            store=need.outlook.store,
+        ),
+        early=ready,
+        due=to_ticks(need.final_by if now <= need.final_by else need.stop_at),
+        stop=to_ticks(need.stop_at),
+        value=need.outlook.value,
+        has_copy=need.has_copy,
+    )
 
 
 def _block(call: Call, rank: int, ready: datetime, estimate: Estimate) -> Block:
@@ -81,20 +112,53 @@ def _block(call: Call, rank: int, ready: datetime, estimate: Estimate) -> Block:
     )
 
 
-def _fillers(calls: Calls, starts: Mapping[str, int], now: datetime) -> list[Filler]:
-    """Demands that may start before room is reserved for them, or without any being reserved."""
+def _fillers(calls: Calls, settled: Settlement, now: datetime) -> list[Filler]:
+    """Demands that may start before room is reserved for them, or without any being reserved.
+
+    Servers that have stopped come first, since nobody knows how long they still answer; then those
+    that could not be reserved any room for; then routine.
+    """
+    count = len(calls.calls)
+    given_up = {server: count + place for place, server in enumerate(settled.given_up)}
     fillers = []
     for place, call in enumerate(calls.calls):
-        demand, firm_at = call.demand, starts.get(call.demand.server)
-        rank = place if demand.reason is Reason.RESCUE else place + len(calls.calls)
-        block = _block(call, rank, max(now, demand.due_at), demand.estimate)
+        demand, firm_at = call.demand, settled.starts.get(call.demand.server)
+        rank = place if demand.reason is Reason.RESCUE else place + 2 * count
+        lost = given_up.get(demand.server)
+        rank, due_at = (
+            (rank, demand.due_at)
+            if lost is None
+            else (
+                lost,
+                max(min(demand.due_at, call.firm_from or now), call.not_before),
+            )
+        )
+        block = _block(call, rank, max(now, due_at), demand.estimate)
         if firm_at is None or block.ready < firm_at:
-            patience = to_ticks(call.patience)
+            patience = to_ticks(call.patience if lost is None else now)
             fillers.append(Filler(block=block, firm_at=firm_at, patience=patience))
     return fillers
 
 
-def _planned(call: Call, calls: Calls, start: int | None, quiet: QuietUntil) -> PlannedRun:
+def _latest(
+    calls: Calls, stakes: Sequence[Stake], settled: Settlement, busy: Sequence[Block]
+) -> Mapping[str, datetime]:
+    """The latest starts; where not everything fits, those that do fit do not count the others."""
+    starts = settled.starts
+    if not settled.triaged:
+        return calls.latest
+    timely = {
+        each.block.server
+        for each in stakes
+        if each.block.server in starts and starts[each.block.server] + each.block.length <= each.due
+    }
+    needs = [each for each in calls.still if each.outlook.server in timely]
+    return {**calls.latest, **latest_starts(needs, calls.capacity, calls.places, busy)}
+
+
+def _planned(
+    call: Call, latest: Mapping[str, datetime], start: int | None, quiet: QuietUntil
+) -> PlannedRun:
     demand = call.demand
     if start is None:
         raise AssertionError(demand.server)
@@ -103,7 +167,7 @@ def _planned(call: Call, calls: Calls, start: int | None, quiet: QuietUntil) -> 
     late = max(0, end - to_ticks(demand.finish_by))
     return PlannedRun(
         demand=demand,
-        start_by=min(calls.latest.get(demand.server, alone), alone),
+        start_by=min(latest.get(demand.server, alone), alone),
         start_at=to_instant(start),
         feasible=not late,
         misses_by=timedelta(microseconds=late),

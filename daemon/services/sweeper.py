@@ -7,6 +7,7 @@ from typing import Protocol
 
 import structlog
 
+from daemon.domain.garbage import paused_collection
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
 from daemon.domain.policy import Policy
@@ -18,7 +19,6 @@ from daemon.services.planning import Planning
 from daemon.services.sweep import choose, left_to_others
 from daemon.services.units import Units
 from daemon.services.workforce import Workforce
-from daemon.store.planning import paused_collection
 
 _LOG = structlog.get_logger("lapseguard")
 

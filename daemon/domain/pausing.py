@@ -1,0 +1,175 @@
+"""Which runs under way give up their slot to one that would otherwise be late.
+
+A run is only asked to if its server has time for it: it can begin anew, at its full length, twice,
+after the other one, and everything that would have been in time still is. So each time one gives
+way, one that would have been late is saved; and since a run must have been under way for a while,
+and a server that fails by itself is never asked, no run comes to nothing by being paused again and
+again. All of this follows from how things stand; nothing is remembered.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from daemon.domain.calling import Calls
+from daemon.domain.instant import LATEST, shift
+from daemon.domain.nearing import Near
+from daemon.domain.need import Need
+from daemon.domain.plan import Limits
+from daemon.domain.run import RunKind, RunState
+from daemon.domain.schedule import Block, Capacity, length_of, to_ticks
+from daemon.domain.selection import Stake, worth_of
+from daemon.domain.timetable import Timetable
+from daemon.domain.triage import settle
+
+#: How long a run may take for its last checkpoint, and the other one to begin.
+_YIELDS_IN: Final = timedelta(seconds=90)
+#: Before a run has been under way for so long, it is not asked.
+_SETTLED: Final = timedelta(minutes=5)
+#: A run that gives way has time to be made so many times over.
+_TIMES: Final = 2
+#: Runs laid out in all trials together, and trials; the time for a plan stays bounded.
+_EFFORT: Final = 40_000
+_MOST_TRIALS: Final = 16
+#: From here on a run moves nothing more from its server: its end is near.
+_YIELDING: Final = frozenset({RunState.CLAIMED, RunState.PULLING})
+
+
+def find_pauses(
+    near: Near, calls: Calls, timetable: Timetable, limits: Limits, now: datetime
+) -> tuple[str, ...]:
+    """The servers whose run should stop at its next checkpoint; see `Plan.pauses`."""
+    urgent = [each for each in _late(timetable) if _fits_alone(each, now)]
+    yielding = [each for each in near.needs if _can_yield(each, now)]
+    if not urgent or not yielding:
+        return ()
+    urgent.sort(key=lambda each: (-worth_of(each), each.block.rank))
+    yielding.sort(key=lambda each: (each.final_by, each.outlook.server), reverse=True)
+    trials = _Trials(near, calls, timetable, limits, now=now)
+    for late in urgent:
+        trials.make_room(late, yielding)
+    return tuple(sorted(trials.pauses))
+
+
+def may_yield_from(near: Near, now: datetime) -> datetime:
+    """When the next run under way has been so for long enough to be asked; LATEST if none will."""
+    begun = (each.outlook.attempt for each in near.needs if each.under_way)
+    settled = (shift(attempt.started_at, _SETTLED) for attempt in begun if attempt is not None)
+    return min((at for at in settled if at > now), default=LATEST)
+
+
+def _late(timetable: Timetable) -> list[Stake]:
+    late = {run.demand.server for run in timetable.runs if not run.feasible}
+    return [each for each in timetable.stakes if each.block.server in late]
+
+
+def _fits_alone(stake: Stake, now: datetime) -> bool:
+    begin = max(to_ticks(shift(now, _YIELDS_IN)), stake.early)
+    return begin + stake.block.length <= stake.due
+
+
+def _can_yield(need: Need, now: datetime) -> bool:
+    attempt = need.outlook.attempt
+    return (
+        need.under_way
+        and attempt is not None
+        and attempt.kind is RunKind.SCHEDULED
+        and attempt.state in _YIELDING
+        and attempt.failures == 0
+        and shift(attempt.started_at, _SETTLED) <= now
+        and now < need.final_by
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Situation:
+    """What is laid out in a trial."""
+
+    stakes: tuple[Stake, ...]
+    busy: tuple[Block, ...]
+    timely: frozenset[str]
+
+
+class _Trials:
+    def __init__(
+        self, near: Near, calls: Calls, timetable: Timetable, limits: Limits, *, now: datetime
+    ) -> None:
+        self.pauses: list[str] = []
+        self._calls = calls
+        self._limits = limits
+        self._now = now
+        self._left = min(_MOST_TRIALS, max(1, _EFFORT // max(1, len(timetable.stakes))))
+        self._present = _Situation(
+            stakes=timetable.stakes,
+            busy=near.busy,
+            timely=_timely(timetable.stakes, timetable.settlement.starts),
+        )
+
+    def make_room(self, late: Stake, yielding: Sequence[Need]) -> None:
+        """Let the run with most time give way with which it then fits, if there is one."""
+        if late.block.server in self._present.timely:
+            return
+        for need in yielding:
+            if self._left and self._has_time(need, late):
+                self._left -= 1
+                tried = self._without(need)
+                wanted = self._present.timely | {late.block.server, need.outlook.server}
+                if wanted <= tried.timely:
+                    self._present = tried
+                    self.pauses.append(need.outlook.server)
+                    return
+
+    def _has_time(self, need: Need, late: Stake) -> bool:
+        if need.outlook.server in self.pauses or to_ticks(need.final_by) <= late.due:
+            return False
+        again = _TIMES * _length(need) + timedelta(microseconds=late.block.length)
+        return shift(shift(self._now, _YIELDS_IN), again) <= need.final_by
+
+    def _without(self, need: Need) -> _Situation:
+        """Everything laid out anew, that run ending now and beginning once more later."""
+        server, present = need.outlook.server, self._present
+        yields_in = length_of(_YIELDS_IN)
+        busy = tuple(
+            replace(each, length=min(each.length, yields_in)) if each.server == server else each
+            for each in present.busy
+        )
+        stakes = present.stakes
+        if all(each.block.server != server for each in stakes):
+            stakes = (*stakes, self._once_more(need))
+        capacity: Capacity = self._calls.capacity
+        settled = settle(stakes, capacity, busy, to_ticks(self._now))
+        return _Situation(stakes=stakes, busy=busy, timely=_timely(stakes, settled.starts))
+
+    def _once_more(self, need: Need) -> Stake:
+        server = need.outlook.server
+        latest = self._calls.counted.get(server, need.alone_start_by)
+        ready = to_ticks(max(shift(self._now, _YIELDS_IN), shift(latest, -self._limits.lead)))
+        return Stake(
+            block=Block(
+                rank=self._calls.places[server],
+                server=server,
+                ready=ready,
+                length=length_of(_length(need)),
+                rate=need.firm.rate,
+                store=need.outlook.store,
+            ),
+            early=ready,
+            due=to_ticks(need.final_by),
+            stop=to_ticks(need.stop_at),
+            value=need.outlook.value,
+            has_copy=need.has_copy,
+        )
+
+
+def _length(need: Need) -> timedelta:
+    return max(need.routine.high, need.last.high)
+
+
+def _timely(stakes: Iterable[Stake], starts: Mapping[str, int]) -> frozenset[str]:
+    """Servers whose run ends by its deadline."""
+    return frozenset(
+        each.block.server
+        for each in stakes
+        if starts.get(each.block.server, each.due) + each.block.length <= each.due
+    )
