@@ -1,5 +1,6 @@
 """All that planning looks at: one value for each server, read fresh from the database each time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -127,7 +128,7 @@ class Outlook:
     acknowledged: str = ""
     copy: VerifiedCopy | None = None
     attempt: Attempt | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: Sequence[Sample] = ()
     measured_bytes: int | None = None
     host: str | None = None
     same_fate: tuple[str, ...] = ()

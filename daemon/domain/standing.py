@@ -29,7 +29,7 @@ class Standing:
     server: str
     copy: VerifiedCopy | None = None
     attempt: Attempt | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: Sequence[Sample] = ()
     measured_bytes: int | None = None
     host: str | None = None
 

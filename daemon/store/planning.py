@@ -4,11 +4,9 @@ A hundred thousand of each have to be read in seconds. So enums are looked up in
 and texts that repeat (no labels, the same course, the same end) are understood once.
 """
 
-import gc
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Final
@@ -17,6 +15,7 @@ from sqlalchemy import ColumnElement, Text, exists, select, type_coerce
 
 from daemon.domain.acknowledgement import Acknowledgement
 from daemon.domain.contract import ContractState, Expiry
+from daemon.domain.garbage import paused_collection
 from daemon.domain.outlook import Attempt, VerifiedCopy
 from daemon.domain.planned import PlannedContract, PlannedServer
 from daemon.domain.run import Failure, RunKind, RunState
@@ -24,7 +23,7 @@ from daemon.domain.standing import Standing, host_of
 from daemon.domain.verification import Depth
 from daemon.store.acknowledgements import Acknowledgements
 from daemon.store.courses import read_course
-from daemon.store.standings import read_samples
+from daemon.store.samples import StoredSamples
 from daemon.store.tables import CONTRACT_SERVERS, CONTRACTS, RUNS, SERVERS, STANDINGS
 from daemon.store.transaction import Transaction
 
@@ -80,22 +79,6 @@ _STANDINGS: Final = select(
 _ACTIVE: Final = CONTRACTS.c.state == ContractState.ACTIVE.value
 
 
-@contextmanager
-def paused_collection() -> Iterator[None]:
-    """Let nobody search for garbage meanwhile.
-
-    Among hundreds of thousands of new values, none of them garbage, the search takes longer than
-    all the rest.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 class Planning:
     """Reads only; everything as of the instant of the unit of work."""
 
@@ -139,7 +122,7 @@ class Planning:
         return {
             row[0]: Standing(
                 server=row[0],
-                samples=read_samples(row[1]),
+                samples=StoredSamples(row[1]),
                 measured_bytes=row[2],
                 host=None if row[3] is None else hosts(row[3]),
                 copy=None if row[4] is None else _copy(*row[4:8]),

@@ -4,7 +4,6 @@ Whoever writes a run or a verification calls `refresh` in the same transaction; 
 standing from the history itself, never from the standing before.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,13 +12,14 @@ from typing import Final
 from sqlalchemy import ColumnElement, Connection, func, select, tuple_, union, update
 
 from daemon.clock import Clock
-from daemon.domain.outlook import Attempt, Sample, VerifiedCopy
+from daemon.domain.outlook import Attempt, VerifiedCopy
 from daemon.domain.run import TOLD_TO_END, Run, RunState
 from daemon.domain.standing import SAMPLES, attempt_of, samples_of
 from daemon.domain.verification import Outcome, Verification, strongest
 from daemon.errors import InvalidValue
 from daemon.store.evidence import find_evidence
 from daemon.store.run_rows import failure_values, read_run
+from daemon.store.samples import write_samples
 from daemon.store.tables import RUNS, SERVERS, STANDINGS
 from daemon.store.transaction import Transaction
 
@@ -118,29 +118,6 @@ class Standings:
 def rebuild_standings(connection: Connection, clock: Clock) -> None:
     """Draw all standings anew in the transaction of an upgrade."""
     Standings(Transaction(connection, clock=clock, actor="", has_turn=True)).rebuild()
-
-
-def write_samples(samples: Iterable[Sample]) -> str:
-    """The compact text that `read_samples` reads."""
-    rows = [
-        (each.seconds, each.verify_seconds, each.bytes, each.new_bytes, each.gap_seconds)
-        for each in samples
-    ]
-    return json.dumps(rows, separators=(",", ":"))
-
-
-def read_samples(text: str) -> tuple[Sample, ...]:
-    """The samples that `write_samples` wrote."""
-    return tuple(
-        Sample(
-            seconds=seconds,
-            verify_seconds=verify_seconds,
-            bytes=size,
-            new_bytes=new_bytes,
-            gap_seconds=gap_seconds,
-        )
-        for seconds, verify_seconds, size, new_bytes, gap_seconds in json.loads(text)
-    )
 
 
 def _age(run: Run) -> tuple[int, datetime, str]:

@@ -27,7 +27,7 @@ from daemon.domain.run import RunKind
 from daemon.domain.server import Server
 from daemon.store.engine import open_engine
 from daemon.store.migration import upgrade
-from daemon.store.standings import write_samples
+from daemon.store.samples import write_samples
 from daemon.store.tables import STANDINGS
 from daemon.store.unit_of_work import UnitOfWork
 from tests.factories import HOST_KEY
