@@ -199,6 +199,7 @@ class Checkpoints:
         base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
         late = walk.left_out & paths
         self._plan.take(CheckpointReport(edition=edition, base=base, left_out=len(late)))
+        self._packing.progress.secure(base.files, base.total_bytes)
         self._base = base
         self._put_back(late)
 

@@ -36,6 +36,11 @@ class Packing:
         self._progress = progress
         self._halt = halt or NoHalt()
 
+    @property
+    def progress(self) -> CaptureProgress:
+        """The counters that this advances."""
+        return self._progress
+
     def pack(self, place: bytes, checksum: str | None) -> StoredContent | None:
         """Store the file at `place`, comparing it with the source's xxh128 where that is given.
 
@@ -69,7 +74,7 @@ class Packing:
             OSError: from the stream.
             StoreError, RepositoryError: from the writer.
         """
-        return self._writer.save_file(stream, on_pieces)
+        return self._writer.save_file(_Counting(stream, self._progress), on_pieces)
 
     def enter(
         self, stored: StoredFile, stat: os.stat_result, checksum: str | None
@@ -96,6 +101,20 @@ class Packing:
             stored = self.store(_Halting(stream, self._halt))
             stat = os.fstat(descriptor)
         return self.enter(stored, stat, checksum)
+
+
+class _Counting:
+    """A stream that tells how much was read of it: a large file takes its time."""
+
+    def __init__(self, stream: Readable, progress: CaptureProgress) -> None:
+        self._stream = stream
+        self._progress = progress
+
+    def read(self, size: int, /) -> bytes:
+        data = self._stream.read(size)
+        if data:
+            self._progress.count_read(len(data))
+        return data
 
 
 class _Halting:

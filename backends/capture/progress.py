@@ -28,6 +28,9 @@ class CaptureStanding:
         arrived_bytes: Their full size.
         stored_files: Files whose every byte is packed and verified.
         stored_bytes: Their full size.
+        read_bytes: Of staged files so far, those included that are not finished yet.
+        safe_files: Files of the newest checkpoint: restorable whatever happens next.
+        safe_bytes: Their full size.
         expected_bytes: How much there will be to store in all, where somebody knows.
     """
 
@@ -36,6 +39,9 @@ class CaptureStanding:
     arrived_bytes: int
     stored_files: int
     stored_bytes: int
+    read_bytes: int = 0
+    safe_files: int = 0
+    safe_bytes: int = 0
     expected_bytes: int | None = None
 
 
@@ -47,6 +53,8 @@ class CaptureProgress:
         self._phase = CapturePhase.PULL
         self._arrived = [0, 0]
         self._stored = [0, 0]
+        self._safe = (0, 0)
+        self._read = 0
         self._expected: int | None = None
 
     def expect(self, total_bytes: int) -> None:
@@ -69,6 +77,15 @@ class CaptureProgress:
             self._stored[0] += 1
             self._stored[1] += size
 
+    def count_read(self, size: int) -> None:
+        """So many more bytes of staged files are on their way into packs."""
+        with self._lock:
+            self._read += size
+
+    def secure(self, files: int, size: int) -> None:
+        """A checkpoint is in the store that holds so many files of so many bytes in all."""
+        self._safe = (files, size)
+
     def read(self) -> CaptureStanding:
         """The counters at this moment."""
         with self._lock:
@@ -78,5 +95,8 @@ class CaptureProgress:
                 arrived_bytes=self._arrived[1],
                 stored_files=self._stored[0],
                 stored_bytes=self._stored[1],
+                read_bytes=max(self._read, self._stored[1]),
+                safe_files=self._safe[0],
+                safe_bytes=self._safe[1],
                 expected_bytes=self._expected,
             )

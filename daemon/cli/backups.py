@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from daemon.bootstrap import Application, backup_tools
+from daemon.cli.event_lines import EventLines
 from daemon.cli.failure import report
 from daemon.cli.invocation import invocation_of
 from daemon.cli.opening import open_application
@@ -18,7 +19,9 @@ from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
 from daemon.errors import ExitCode, UsageError, code_for, hint_for
 from daemon.services.backup import back_up
+from daemon.services.deadline import deadline_of
 from daemon.services.preview import BackupPreview, preview_backup
+from daemon.services.progress import Reporting
 
 app: Final = typer.Typer(name="backups")
 
@@ -62,6 +65,12 @@ def backup_now(
         bool, typer.Option("--dry-run", help="Say what would happen; do nothing.")
     ] = False,
     as_json: JsonOption = False,
+    events: Annotated[
+        bool,
+        typer.Option(
+            "--events", help="Print JSON lines: each step, how far it is, and the result last."
+        ),
+    ] = False,
 ) -> int:
     """Back servers up, one after the other, and verify what was stored.
 
@@ -71,7 +80,8 @@ def backup_now(
     Ctrl-C keeps what has arrived as a checkpoint, and the next run goes on from there; a second
     one ends at once.
     """
-    output = Output.of(ctx, as_json=as_json)
+    output = Output.of(ctx, as_json=as_json or events)
+    lines = EventLines()
     with open_application(ctx) as application:
         names = _choose(application, servers or [], every=every)
         if dry_run:
@@ -80,13 +90,16 @@ def backup_now(
                 [preview_backup(backup_tools(application), name, depth=depth) for name in names],
             )
             return ExitCode.DONE
-        ways = _Ways(
-            output=output, display=display_of(ctx, output), verbose=invocation_of(ctx).verbosity > 0
-        )
+        display = lines if events else display_of(ctx, output)
+        ways = _Ways(output=output, display=display, verbose=invocation_of(ctx).verbosity > 0)
         turns = _back_up(application, names, depth, ways)
     code = max((turn.code for turn in turns), key=_severity, default=ExitCode.DONE)
-    if as_json:
-        output.document([turn.document for turn in turns])
+    if output.as_json:
+        documents = [turn.document for turn in turns]
+        if events:
+            lines.end(documents)
+        else:
+            output.document(documents)
         if code is ExitCode.INTERRUPTED:
             # The document is all that is to be printed.
             raise SystemExit(code)
@@ -126,8 +139,14 @@ def _back_up_one(application: Application, name: str, depth: Depth | None, ways:
     try:
         store, _ = application.configuration.store(application.registry.server(name).store)
         tools = backup_tools(application, application.pacing.pull_rate(store))
+        observer = Reporting(
+            watcher=ways.display,
+            units=application.units,
+            clock=application.clock,
+            finish_by=deadline_of(application.planning, name),
+        )
         with checkpoint_on_signals() as stopping:
-            run = back_up(tools, name, ways.display, depth=depth, stop=stopping)
+            run = back_up(tools, name, observer, depth=depth, stop=stopping)
     except Exception as error:  # noqa: BLE001 - on record and told; the next server gets its turn
         code = report(error, ["-v"] if ways.verbose else [], subject=f"{name}: ")
         return _Turn(code=code, document=_failure_json(application, name, tools.owner, error))

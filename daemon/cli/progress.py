@@ -25,29 +25,24 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from backends.capture.progress import CapturePhase, CaptureProgress, CaptureStanding
+from daemon.cli.capture_output import describe
 from daemon.cli.invocation import invocation_of
 from daemon.cli.output import Output, size, span
 from daemon.cli.pace import Pace, RestoreStanding, RestoreStep, RestoreTotal
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.printable import printable_lines
-from daemon.services.backup import BackupObserver
+from daemon.services.progress import Gauge, RunWatcher
 from daemon.services.proof import Step
-from daemon.services.run_log import RunLog, repeat
+from daemon.services.repetition import repeat
+from daemon.services.run_log import RunLog
 from daemon.telemetry import wants_json
 
 _REDRAW_SECONDS: Final = 0.2
 _LINE_SECONDS: Final = 10.0
-_PHASES: Final = {
-    CapturePhase.PULL: "pulling and storing",
-    CapturePhase.TREES: "recording folders",
-    CapturePhase.FLUSH: "uploading the last packs",
-    CapturePhase.DONE: "stored",
-}
 
 
-class Display(BackupObserver, Protocol):
+class Display(RunWatcher, Protocol):
     """What a long-running command is watched through."""
 
     def restoring(self, total: RestoreTotal) -> AbstractContextManager[RestoreStep]:
@@ -66,7 +61,7 @@ class Silent:
         """Nothing to say."""
 
     @contextmanager
-    def capturing(self, _progress: CaptureProgress) -> Iterator[None]:
+    def gauging(self, _gauge: Gauge) -> Iterator[None]:
         """Nothing to show."""
         yield
 
@@ -94,11 +89,11 @@ class PlainLines(Silent):
             self._say(f"{run.server}: {run.state.value} ({run.run})")
 
     @contextmanager
-    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
+    def gauging(self, gauge: Gauge) -> Iterator[None]:
         """One line every ten seconds."""
-        with repeat(_LINE_SECONDS, lambda: self._say(f"  {describe(progress.read())}")):
+        with repeat(_LINE_SECONDS, lambda: self._say(f"  {describe(gauge.read())}")):
             yield
-        self._say(f"  {describe(progress.read())}")
+        self._say(f"  {describe(gauge.read())}")
 
     @contextmanager
     def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
@@ -164,17 +159,16 @@ class Terminal(Silent):
         self._console.print(printable_lines(f"warning: {message}"))
 
     @contextmanager
-    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
-        """Files, bytes, rate, time left."""
+    def gauging(self, gauge: Gauge) -> Iterator[None]:
+        """Files, bytes, what is safe, rate, time left, and what then remains to the deadline."""
         with self._bar("pulling and storing", None) as (bar, line):
 
             def redraw() -> None:
-                now = progress.read()
-                text = f"{_PHASES[now.phase]}: {now.stored_files:,} files, {size(now.stored_bytes)}"
+                now = gauge.read()
                 bar.update(
                     line,
-                    description=text,
-                    completed=now.stored_bytes,
+                    description=describe(now, rate=False),
+                    completed=now.read_bytes,
                     total=now.expected_bytes,
                 )
 
@@ -243,11 +237,3 @@ def describe_restore(now: RestoreStanding) -> str:
     """The counters as a phrase."""
     left = "" if now.seconds_left is None else f", {span(timedelta(seconds=now.seconds_left))} left"
     return f"restored: {now.files:,} files, {size(now.bytes)}, {size(now.rate)}/s{left}"
-
-
-def describe(standing: CaptureStanding) -> str:
-    """The counters as a phrase."""
-    return (
-        f"{_PHASES[standing.phase]}: {standing.arrived_files:,} files arrived, "
-        f"{standing.stored_files:,} stored, {size(standing.stored_bytes)}"
-    )

@@ -9,6 +9,7 @@ from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output
 from daemon.cli.status_output import (
     STATUS_COLUMNS,
+    progress_lines,
     reason_lines,
     status_json,
     status_row,
@@ -20,6 +21,7 @@ from daemon.domain.status import ServerStatus
 from daemon.domain.upkeep import Upkeep
 from daemon.domain.verdict import Verdict
 from daemon.errors import UsageError
+from daemon.services.lookout import View
 
 app: Final = typer.Typer(name="status")
 
@@ -52,30 +54,32 @@ def status(
         view = application.lookout.view(servers)
     found = [each for each in view.everything(servers) if view.verdict(each) in wanted]
     if as_json:
-        output.document([_json(each, view.now) for each in found])
+        output.document([_json(each, view) for each in found])
         return
     empty = "No server is registered. Add one: lapseguard server add --help"
     if verdict is not None:
         empty = "Nothing is judged so."
     output.table(STATUS_COLUMNS, [_row(each, view.now) for each in found], empty=empty)
     for each in found:
-        for line in _lines(each, view.now):
+        for line in _lines(each, view):
             output.say(line)
 
 
-def _json(found: ServerStatus | Upkeep, now: datetime) -> Json:
-    return upkeep_json(found, now) if isinstance(found, Upkeep) else status_json(found)
+def _json(found: ServerStatus | Upkeep, view: View) -> Json:
+    if isinstance(found, Upkeep):
+        return upkeep_json(found, view.now)
+    return status_json(found, view.progress.get(found.server))
 
 
 def _row(found: ServerStatus | Upkeep, now: datetime) -> tuple[str, ...]:
     return upkeep_row(found, now) if isinstance(found, Upkeep) else status_row(found)
 
 
-def _lines(found: ServerStatus | Upkeep, now: datetime) -> tuple[str, ...]:
+def _lines(found: ServerStatus | Upkeep, view: View) -> tuple[str, ...]:
     """What is to be said below the table; of a contract, only once its end is near."""
     if isinstance(found, ServerStatus):
-        return reason_lines(found)
-    return (wrapped(found.sentence(now)),) if found.is_near(now) else ()
+        return (*reason_lines(found), *progress_lines(found, view.progress.get(found.server)))
+    return (wrapped(found.sentence(view.now)),) if found.is_near(view.now) else ()
 
 
 def _verdicts(text: str | None) -> frozenset[Verdict]:

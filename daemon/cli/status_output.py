@@ -3,7 +3,9 @@
 import textwrap
 from datetime import datetime, timedelta
 
+from daemon.cli.capture_output import describe
 from daemon.cli.output import Json, console, instant, span
+from daemon.domain.progress import Progress, progress_json
 from daemon.domain.situation import Situation
 from daemon.domain.status import ServerStatus
 from daemon.domain.upkeep import Upkeep
@@ -48,6 +50,15 @@ def reason_lines(status: ServerStatus) -> tuple[str, ...]:
     return tuple(wrapped(f"{status.server}: {reason}") for reason in status.reasons)
 
 
+def progress_lines(status: ServerStatus, progress: Progress | None) -> tuple[str, ...]:
+    """How far the run under way is, as its owner said last."""
+    attempt = status.situation.outlook.attempt
+    if progress is None or attempt is None or not status.situation.is_running:
+        return ()
+    said = f"{status.server}: run {attempt.run}, at {instant(progress.at)}: {describe(progress)}"
+    return (wrapped(said),)
+
+
 def wrapped(sentence: str) -> str:
     """A sentence in lines that fit a screen; no word is broken, since some are to be copied."""
     return textwrap.fill(
@@ -67,7 +78,7 @@ def _until(left: timedelta) -> str:
     return span(left) if left > timedelta() else f"{span(-left)} ago"
 
 
-def status_json(status: ServerStatus) -> dict[str, Json]:
+def status_json(status: ServerStatus, progress: Progress | None = None) -> dict[str, Json]:
     """The object that `status --json` prints of a server; its fields stay as they are."""
     situation = status.situation
     outlook, timeline, phase = situation.outlook, situation.timeline, situation.phase
@@ -91,6 +102,7 @@ def status_json(status: ServerStatus) -> dict[str, Json]:
         "same_fate": list(outlook.same_fate),
         "acknowledged": outlook.acknowledged or None,
         "running": outlook.attempt.run if situation.is_running and outlook.attempt else None,
+        "progress": progress_json(progress) if progress and situation.is_running else None,
     }
 
 
@@ -117,6 +129,7 @@ def upkeep_json(upkeep: Upkeep, now: datetime) -> dict[str, Json]:
         "same_fate": [],
         "acknowledged": upkeep.decided or None,
         "running": None,
+        "progress": None,
     }
 
 

@@ -11,6 +11,7 @@ from daemon.services.allotment import Assignment
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.claim import Claim, claim_run
 from daemon.services.lease import Lease
+from daemon.services.progress import Reporting
 from daemon.services.run_log import RunLog
 from daemon.services.stopping import Stopping
 
@@ -40,7 +41,9 @@ def dispatch(
         back_up(
             tools,
             demand.server,
-            log,
+            Reporting(
+                watcher=log, units=tools.units, clock=tools.clock, finish_by=demand.finish_by
+            ),
             kind=demand.kind,
             stop=stopping,
             bandwidth=assignment.bandwidth,

@@ -1,7 +1,7 @@
 """Looking ahead, read only: how every server stands, what is planned, and what will happen."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ from daemon.domain.lapse_gate import LapseAnswer, may_lapse
 from daemon.domain.life import timeline_of
 from daemon.domain.phase import Timeline
 from daemon.domain.plan import Limits
+from daemon.domain.progress import Progress
 from daemon.domain.prospect import Prospect
 from daemon.domain.status import ServerStatus
 from daemon.domain.upkeep import Upkeep, upkeep_of
@@ -34,11 +35,13 @@ class View:
         now: The instant.
         prospect: Every server, and the rules.
         upkeeps: Contracts about stores and other things, the next to stop first.
+        progress: How far runs under way are, by server, where that is known.
     """
 
     now: datetime
     prospect: Prospect
     upkeeps: tuple[Upkeep, ...]
+    progress: Mapping[str, Progress] = field(default_factory=dict)
 
     def statuses(self, servers: Iterable[str] = ()) -> tuple[ServerStatus, ...]:
         """The verdict on these servers, or on all; the gravest first."""
@@ -124,7 +127,12 @@ class Lookout:
             limits=self._limits(unit),
             assumptions=planning.assumptions,
         )
-        return View(now=now, prospect=prospect, upkeeps=self._upkeeps(unit, now))
+        return View(
+            now=now,
+            prospect=prospect,
+            upkeeps=self._upkeeps(unit, now),
+            progress=unit.progress.all(),
+        )
 
     def _limits(self, unit: UnitOfWork) -> Limits:
         """What the daemons that are alive share; this host's settings where there is none."""

@@ -1,19 +1,20 @@
 """How a run shows itself in the log: a structured event at each step, and now and then between."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 
-from backends.capture.progress import CaptureProgress, CaptureStanding
+from daemon.domain.progress import Progress, progress_json
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
+from daemon.services.progress import Gauge
 from daemon.services.proof import Step
+from daemon.services.repetition import repeat
 
 
 class RunLog:
-    """Structured events; see `BackupObserver`.
+    """Structured events; see `RunWatcher`.
 
     Attributes:
         run: As it was when it last changed; None before it did.
@@ -41,11 +42,11 @@ class RunLog:
         say(f"run.{run.state.value}", error=run.error.code, message=run.error.message)
 
     @contextmanager
-    def capturing(self, progress: CaptureProgress) -> Iterator[None]:
+    def gauging(self, gauge: Gauge) -> Iterator[None]:
         """`capture.progressed` every so often, and at the end."""
-        with repeat(self._every, lambda: self._report(progress.read())):
+        with repeat(self._every, lambda: self._report(gauge.read())):
             yield
-        self._report(progress.read())
+        self._report(gauge.read())
 
     @contextmanager
     def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
@@ -57,31 +58,5 @@ class RunLog:
         """`run.warned`."""
         self._log.warning("run.warned", message=message)
 
-    def _report(self, standing: CaptureStanding) -> None:
-        self._log.info(
-            "capture.progressed",
-            phase=standing.phase.value,
-            arrived_files=standing.arrived_files,
-            arrived_bytes=standing.arrived_bytes,
-            stored_files=standing.stored_files,
-            stored_bytes=standing.stored_bytes,
-            expected_bytes=standing.expected_bytes,
-        )
-
-
-@contextmanager
-def repeat(seconds: float, action: Callable[[], None]) -> Iterator[None]:
-    """Call `action` every so often in a thread of its own while the block runs."""
-    done = threading.Event()
-
-    def tick() -> None:
-        while not done.wait(seconds):
-            action()
-
-    ticking = threading.Thread(target=tick, name="display", daemon=True)
-    ticking.start()
-    try:
-        yield
-    finally:
-        done.set()
-        ticking.join()
+    def _report(self, progress: Progress) -> None:
+        self._log.info("capture.progressed", **progress_json(progress))

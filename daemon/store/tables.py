@@ -195,6 +195,25 @@ HOSTS: Final = Table(
     Column("seen_until", UtcDateTime, nullable=False),
 )
 
+#: The newest reading of each run under way; forgotten when it ends.
+PROGRESS: Final = Table(
+    "progress",
+    METADATA,
+    Column("run", ForeignKey("runs.run"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("arrived_files", BigInteger, nullable=False),
+    Column("arrived_bytes", BigInteger, nullable=False),
+    Column("stored_files", BigInteger, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("safe_files", BigInteger, nullable=False),
+    Column("safe_bytes", BigInteger, nullable=False),
+    Column("read_bytes", BigInteger, nullable=False),
+    Column("rate", BigInteger, nullable=False),
+    Column("expected_bytes", BigInteger),
+    Column("finish_by", UtcDateTime),
+)
+
 MANIFESTS: Final = Table(
     "manifests",
     METADATA,

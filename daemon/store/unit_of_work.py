@@ -17,6 +17,7 @@ from daemon.store.history import History
 from daemon.store.hosts import Hosts
 from daemon.store.manifests import Manifests
 from daemon.store.planning import Planning
+from daemon.store.progress import ProgressRecords
 from daemon.store.runs import Runs
 from daemon.store.servers import Servers
 from daemon.store.standings import Standings
@@ -61,6 +62,7 @@ class UnitOfWork:
     verifications: Verifications
     history: History
     hosts: Hosts
+    progress: ProgressRecords
     planning: Planning
     audit: AuditTrail
     #: The present by the clock that dates everything here: see `Transaction.now`.
@@ -127,6 +129,7 @@ class UnitOfWork:
         self.verifications = Verifications(transaction, self.standings)
         self.history = History(self.runs, self.verifications)
         self.hosts = Hosts(transaction)
+        self.progress = ProgressRecords(transaction)
         self.planning = Planning(transaction)
         self.audit = AuditTrail(transaction)
         self.now = transaction.now
