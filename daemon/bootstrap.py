@@ -298,6 +298,9 @@ def destination(
 
 def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "BackupTools":
     """What a backup works with; `pull_rate` says how fast it may be, see `Pacing.pull_rate`."""
+    from backends.capture.checkpoints import (  # noqa: PLC0415 - only where data flows
+        CheckpointInterval,
+    )
     from backends.capture.window import StagingMode  # noqa: PLC0415 - only where data flows
     from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - likewise
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
@@ -306,6 +309,7 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
 
     configuration = application.configuration
     folder, defaults = configuration.state_folder, configuration.settings.defaults
+    capture = configuration.settings.capture
     return BackupTools(
         units=application.units,
         clock=application.clock,
@@ -332,6 +336,12 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
             pack_size=int(defaults.pack_size),
             workers=defaults.workers or os.cpu_count() or 1,
             uploads=defaults.uploads,
+            walk_every=capture.walk_every,
+            checkpoints=None
+            if capture.checkpoint_every is None
+            else CheckpointInterval(
+                every=capture.checkpoint_every, size=int(capture.checkpoint_bytes)
+            ),
         ),
     )
 

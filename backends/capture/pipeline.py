@@ -63,7 +63,6 @@ class Capture:
         halt: Ends it before its time.
         base: What the image is known to have been equal to; None to look at all of it.
         window: Keeps staging small; None to keep all data in it.
-        checkpoints: Whether and when what has arrived is made restorable while the pull goes on.
     """
 
     def __init__(
@@ -81,9 +80,8 @@ class Capture:
         halt: Halt | None = None,
         base: ImageBase | None = None,
         window: Window | None = None,
-        checkpoints: CheckpointPlan | None = None,
     ) -> None:
-        self._plan = checkpoints
+        self._plan: CheckpointPlan | None = None
         self._points: Checkpoints | None = None
         self._window = window
         self._base = base
@@ -105,6 +103,10 @@ class Capture:
             writer=writer, ledger=self._ledger, progress=progress, halt=self._halt
         )
         self._counts = {"compared": 0, "unchanged": 0, "uncompared": 0}
+
+    def make_checkpoints(self, plan: CheckpointPlan) -> None:
+        """Make what has arrived restorable while the pull goes on; before `run`."""
+        self._plan = plan
 
     def run(self, spec: PullSpec, pull: SourcePull, parent: BlobId | None) -> CaptureReport:
         """Pull, store, record. `parent` is the root tree of the server's last snapshot.

@@ -1,11 +1,8 @@
 """One backup of one server, from the claim to the manifest: DESIGN's order of a run."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from pathlib import Path
-from typing import Protocol
 
 from backends.capture.mark import write_mark
 from backends.capture.progress import CaptureProgress
@@ -18,24 +15,28 @@ from backends.errors import (
     StoreRefused,
     TransferInterrupted,
 )
-from backends.protocols import SourcePull
 from backends.repository.lock import HeldLock, hold_lock
 from backends.repository.mending import mend_index
 from backends.repository.repository import Repository
-from backends.rsync.brake import Room
 from backends.signing import SigningKey
 from backends.types import BlobId, PullSpec
-from daemon.clock import Clock
 from daemon.domain.contract import Contract
 from daemon.domain.identifier import new_run_id
 from daemon.domain.run import Captured, Run, RunKind, RunState
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
 from daemon.errors import ClaimLost, VerificationFailed
+from daemon.services.backup_tools import BackupObserver, BackupTools
 from daemon.services.baseline import Baseline, survey
 from daemon.services.chain import find_head
+from daemon.services.checkpointing import CheckpointKeeper, Occasion
 from daemon.services.claim import Claim, claim_run
-from daemon.services.deposit import Deposit, Tuning, deposit, save_repository_snapshot
+from daemon.services.deposit import (
+    Deposit,
+    PlanCheckpoints,
+    deposit,
+    save_repository_snapshot,
+)
 from daemon.services.destination import (
     Destination,
     Patience,
@@ -43,71 +44,17 @@ from daemon.services.destination import (
     open_repository,
 )
 from daemon.services.distrust import list_distrusted, note_distrusted
-from daemon.services.estimate import Measure, estimating
+from daemon.services.estimate import estimating
 from daemon.services.guard import GuardedStore
-from daemon.services.lease import LEASE, Lease, keep_lease
-from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
+from daemon.services.lease import keep_lease
+from daemon.services.proof import Evidence, Proof, prove
 from daemon.services.request import pull_spec
+from daemon.services.salvage import salvage_checkpoints
 from daemon.services.sealing import seal, store_sums
 from daemon.services.shortfall import shortfall_of
 from daemon.services.stopping import Stopping
-from daemon.services.units import Units
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupTools:
-    """What a backup works with; `bootstrap` puts it together.
-
-    Attributes:
-        units: Opens transactions.
-        clock: The time.
-        random: So many unpredictable bytes.
-        store_name: What a store (None: the default one) is called.
-        repository_url: Where the repository in a store of a server is, both by name.
-        destination: The same repository, to be opened.
-        make_pull: Makes the pull from its journal, the lease that may stop it, and its room.
-        measure: Asks a server how much there is to pull.
-        signing_key: Reads the key that signs manifests.
-        staging: Folder above all staging folders.
-        identity: SSH key of servers that name none.
-        owner: Who we are, for the lease; see `name_owner`.
-        depth: How deep runs are verified where the server does not say.
-        tuning: See `Tuning`.
-        lease: After so long without a renewal, others may take a run over.
-    """
-
-    units: Units
-    clock: Clock
-    random: Callable[[int], bytes]
-    store_name: Callable[[str | None], str]
-    repository_url: Callable[[str | None, str], str]
-    destination: Callable[[str | None, str, Patience], Destination]
-    make_pull: Callable[[Callable[[bytes], object], Lease, Room], SourcePull]
-    measure: Measure
-    signing_key: Callable[[], SigningKey]
-    staging: Path
-    identity: Path
-    owner: str
-    depth: Depth
-    tuning: Tuning
-    lease: timedelta = LEASE
-
-
-class BackupObserver(ProofWatcher, Protocol):
-    """Is told how a backup goes: a terminal, a log, or nobody."""
-
-    def entered(self, run: Run, /) -> None:
-        """The run is in another state."""
-
-    @property
-    def wants_estimate(self) -> bool:
-        """Whether time left is shown to somebody, so that asking the server for sizes pays."""
-
-    def capturing(self, progress: CaptureProgress, /) -> AbstractContextManager[None]:
-        """Data flows for as long as the block lasts."""
-
-    def warned(self, message: str, /) -> None:
-        """Something deserves attention and does not end the run."""
+__all__ = ["BackupObserver", "BackupTools", "back_up"]
 
 
 def back_up(
@@ -193,6 +140,7 @@ class _Attempt:
     depth: Depth
     bandwidth: int | None
     precious: tuple[str, ...]
+    keeper: CheckpointKeeper | None = None
 
     @property
     def stopping(self) -> Stopping:
@@ -241,15 +189,17 @@ class _Attempt:
         self.stopping.check_asked()
         with ExitStack() as locks:
             lock = locks.enter_context(hold_lock(repository))
-            saved = self._save(repository, staging, lock)
+            saved = self._save(repository, staging, lock, key)
             self.claim.enter(RunState.VERIFYING, captured=saved.captured)
             lock = self._mend(saved, locks, lock)
             proof = self._prove(saved)
             if proof.lost:
-                saved = self._save_again(saved, proof, lock)
+                saved = self._save_again(saved, proof, lock, key)
                 lock = self._mend(saved, locks, lock)
                 proof = self._prove(saved)
             self._seal(saved, proof, key, lock)
+            if self.keeper is not None:
+                self.keeper.forget()
         if saved.done.report.cut is None:
             staging.forget_journal()
             self._mark(staging, saved.done)
@@ -278,9 +228,14 @@ class _Attempt:
                 )
             return create_repository(destination)
 
-    def _save(self, repository: Repository, staging: Staging, lock: HeldLock) -> _Saved:
+    def _save(
+        self, repository: Repository, staging: Staging, lock: HeldLock, key: SigningKey
+    ) -> _Saved:
         """Data, then its index, then the repository snapshot that makes it visible."""
         warn = self.observer.warned
+        salvage_checkpoints(
+            repository.store, repository.id, self.tools.units, warn, key=key.public_text
+        )
         head = find_head(repository.store, repository.id, self.tools.units, warn)
         baseline = survey(repository, head, warn)
         spec = pull_spec(self.server, staging.image, self.tools.identity, self.bandwidth)
@@ -292,6 +247,7 @@ class _Attempt:
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, spec, progress),
             now=self.tools.clock.now(),
+            plan_checkpoints=self._plan_checkpoints(baseline, spec, key, lock),
             whole=self.depth > Depth.STORED,
             precious=self.precious,
             halt=self.stopping,
@@ -311,7 +267,28 @@ class _Attempt:
             baseline=baseline, done=done, captured=done.captured(snapshot), staging=staging
         )
 
-    def _save_again(self, saved: _Saved, proof: Proof, lock: HeldLock) -> _Saved:
+    def _plan_checkpoints(
+        self, baseline: Baseline, spec: PullSpec, key: SigningKey, lock: HeldLock
+    ) -> PlanCheckpoints | None:
+        """None where there are none, and where a run is stored once more."""
+        interval = self.tools.tuning.checkpoints
+        if interval is None or self.claim.run.state is not RunState.PULLING:
+            return None
+        occasion = Occasion(
+            run=self.claim.run,
+            server=self.server,
+            contracts=self.contracts,
+            spec=spec,
+            key=key,
+            now=self.tools.clock.now,
+            ensure=(lock.ensure, self.claim.lease.check),
+            warn=self.observer.warned,
+            interval=interval,
+        )
+        self.keeper = CheckpointKeeper(baseline, occasion)
+        return self.keeper.plan
+
+    def _save_again(self, saved: _Saved, proof: Proof, lock: HeldLock, key: SigningKey) -> _Saved:
         """Store what lost packs held once more: staging still has all of it."""
         self.observer.warned(
             f"{len(proof.lost)} packs are missing or damaged; storing their data again. "
@@ -320,7 +297,7 @@ class _Attempt:
         repository = saved.baseline.repository
         note_distrusted(repository.store, proof.damaged)
         saved.staging.prepare()  # so that its journal counts as that of a run that broke off
-        again = self._save(repository, saved.staging, lock)
+        again = self._save(repository, saved.staging, lock, key)
         self.claim.correct(again.captured)
         return again
 

@@ -52,7 +52,7 @@ class Occasion:
         run, server, contracts, spec: What goes into its manifest.
         key: Signs.
         now: The time.
-        ensure: Raises where this run may not write any more.
+        ensure: Raise where this run may not write any more.
         warn: Told why there are no checkpoints any more.
         interval: See `CheckpointInterval`.
     """
@@ -63,7 +63,7 @@ class Occasion:
     spec: PullSpec
     key: SigningKey
     now: Callable[[], datetime]
-    ensure: Callable[[], None]
+    ensure: tuple[Callable[[], None], ...]
     warn: Callable[[str], None]
     interval: CheckpointInterval
 
@@ -103,7 +103,7 @@ class CheckpointKeeper:
 
     def _take(self, report: CheckpointReport, writer: RepositoryWriter, pull: SourcePull) -> None:
         occasion = self._occasion
-        occasion.ensure()
+        self._ensure()
         done = self._deposit(report, writer, pull)
         now = occasion.now()
         snapshot = save_repository_snapshot(
@@ -130,11 +130,15 @@ class CheckpointKeeper:
             now=now,
         )
         document = write_manifest(manifest, occasion.key.sign, occasion.key.public_text)
-        occasion.ensure()
+        self._ensure()
         self._store.put(checkpoint_key(occasion.run.run), document)
         before, self._current = self._current, (ObjectKind.SNAPSHOT.key(snapshot), sums)
         self._listing = done.sums
         self._remove(before)
+
+    def _ensure(self) -> None:
+        for check in self._occasion.ensure:
+            check()
 
     def _deposit(
         self, report: CheckpointReport, writer: RepositoryWriter, pull: SourcePull

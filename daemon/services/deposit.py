@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from backends.capture.checkpoints import CheckpointInterval, CheckpointPlan
+from backends.capture.edition import ImageBase
 from backends.capture.halt import Halt
 from backends.capture.mark import ImageMark, remove_mark
 from backends.capture.pipeline import Capture
@@ -38,6 +40,7 @@ class Tuning:
         floor: Bytes that stay free on the disk of staging, where it keeps what there is room for.
         walk_every: The whole staging image is looked at once in so long; between, only what
             rsync has changed.
+        checkpoints: When what has arrived is made restorable; None for at the end only.
     """
 
     compression_level: int
@@ -48,6 +51,11 @@ class Tuning:
     window: int = 256 << 20
     floor: int = 1 << 30
     walk_every: timedelta = timedelta(days=7)
+    checkpoints: CheckpointInterval | None = None
+
+
+#: Makes the plan from the writer, the pull, and what the image is known to be, if it is.
+PlanCheckpoints = Callable[[RepositoryWriter, SourcePull, ImageBase | None], CheckpointPlan]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +102,7 @@ def deposit(
     watch: Callable[[CaptureProgress], AbstractContextManager[None]],
     now: datetime,
     whole: bool = False,
+    plan_checkpoints: PlanCheckpoints | None = None,
     precious: tuple[str, ...] = (),
     halt: Halt | None = None,
 ) -> Deposit:
@@ -108,6 +117,7 @@ def deposit(
         watch: Shows the progress for as long as data flows.
         now: The time.
         whole: Look at the whole staging image, whatever is known of it.
+        plan_checkpoints: Says when there are checkpoints, and keeps them; None for none.
         precious: Paths to be stored before the rest.
         halt: Ends it before its time.
 
@@ -122,6 +132,7 @@ def deposit(
     remove_mark(staging.root)
     with _open_writer(baseline, tuning) as writer:
         window = _open_window(staging, tuning, writer)
+        base = mark.base if mark else None
         capture = Capture(
             staging=staging,
             writer=writer,
@@ -133,11 +144,14 @@ def deposit(
             workers=tuning.workers,
             precious=precious,
             halt=halt,
-            base=mark.base if mark else None,
+            base=base,
             window=window,
         )
         with watch(progress), staging.open_journal() as journal:
-            report = capture.run(spec, make_pull(journal.write, window or NoLimit()), baseline.tree)
+            pull = make_pull(journal.write, window or NoLimit())
+            if plan_checkpoints is not None:
+                capture.make_checkpoints(plan_checkpoints(writer, pull, base))
+            report = capture.run(spec, pull, baseline.tree)
         edition = report.edition
         return Deposit(
             report=report,

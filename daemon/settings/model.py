@@ -12,6 +12,7 @@ from daemon.domain.identifier import check_name
 from daemon.errors import InvalidValue
 from daemon.secrets import Secret
 from daemon.settings.bandwidth import BandwidthText
+from daemon.settings.capture import CaptureSettings
 from daemon.settings.planning import PlanningSettings, PolicySettings, PositiveDuration
 from daemon.settings.section import Section
 
@@ -214,5 +215,6 @@ class Settings(Section):
     daemon: DaemonSettings = DaemonSettings()
     stores: Mapping[StoreName, StoreSettings] = Field(default_factory=dict)
     defaults: DefaultSettings = DefaultSettings()
+    capture: CaptureSettings = CaptureSettings()
     planning: PlanningSettings = PlanningSettings()
     policies: Mapping[StoreName, PolicySettings] = Field(default_factory=dict)

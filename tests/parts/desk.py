@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from backends.capture.checkpoints import CheckpointInterval
 from backends.objectstore.memory import MemoryStore
 from backends.repository.check import check_repository
 from backends.repository.reader import BlobReader
@@ -19,7 +20,7 @@ from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
 from backends.repository.tree import NodeType
 from backends.signing import SigningKey
-from backends.types import BlobKind, ObjectInfo
+from backends.types import BlobId, BlobKind, ObjectInfo
 from daemon.clock import SystemClock
 from daemon.domain.manifest_document import SignedManifest, read_manifest
 from daemon.domain.run import Run
@@ -101,6 +102,8 @@ class Desk:
     key: SigningKey = field(default_factory=SigningKey.generate)
     #: What the server says when it is asked how much it holds.
     measure: Measure = field(default=lambda _: None)
+    #: When runs make checkpoints; None for at the end only.
+    checkpoints: CheckpointInterval | None = None
     #: Raised by transactions that write, while it is set.
     database_fault: Exception | None = None
 
@@ -171,7 +174,13 @@ class Desk:
             identity=self.folder / "key",
             owner=owner,
             depth=Depth.STORED,
-            tuning=Tuning(compression_level=1, pack_size=MIB, workers=2, uploads=2),
+            tuning=Tuning(
+                compression_level=1,
+                pack_size=MIB,
+                workers=2,
+                uploads=2,
+                checkpoints=self.checkpoints,
+            ),
             lease=lease,
         )
 
@@ -201,9 +210,11 @@ class Desk:
     def saved(self, run: Run) -> dict[str, bytes]:
         """The files of a run as they are in the repository."""
         assert run.snapshot is not None
-        repository = self.repository
-        reader = BlobReader(repository, repository.load_index())
-        tree = load_snapshot(repository, run.snapshot).tree
+        return self.files_of(load_snapshot(self.repository, run.snapshot).tree)
+
+    def files_of(self, tree: BlobId) -> dict[str, bytes]:
+        """The files below a tree of the repository."""
+        reader = BlobReader(self.repository, self.repository.load_index())
         return {
             walked.path.decode(): b"".join(
                 reader.load(blob, BlobKind.DATA) for blob in walked.node.content or ()

@@ -1,0 +1,78 @@
+"""What a backup works with, and who is told how it goes."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+from backends.capture.progress import CaptureProgress
+from backends.protocols import SourcePull
+from backends.rsync.brake import Room
+from backends.signing import SigningKey
+from daemon.clock import Clock
+from daemon.domain.run import Run
+from daemon.domain.verification import Depth
+from daemon.services.deposit import Tuning
+from daemon.services.destination import Destination, Patience
+from daemon.services.estimate import Measure
+from daemon.services.lease import LEASE, Lease
+from daemon.services.proof import ProofWatcher
+from daemon.services.units import Units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupTools:
+    """What a backup works with; `bootstrap` puts it together.
+
+    Attributes:
+        units: Opens transactions.
+        clock: The time.
+        random: So many unpredictable bytes.
+        store_name: What a store (None: the default one) is called.
+        repository_url: Where the repository in a store of a server is, both by name.
+        destination: The same repository, to be opened.
+        make_pull: Makes the pull from its journal, the lease that may stop it, and its room.
+        measure: Asks a server how much there is to pull.
+        signing_key: Reads the key that signs manifests.
+        staging: Folder above all staging folders.
+        identity: SSH key of servers that name none.
+        owner: Who we are, for the lease; see `name_owner`.
+        depth: How deep runs are verified where the server does not say.
+        tuning: See `Tuning`.
+        lease: After so long without a renewal, others may take a run over.
+    """
+
+    units: Units
+    clock: Clock
+    random: Callable[[int], bytes]
+    store_name: Callable[[str | None], str]
+    repository_url: Callable[[str | None, str], str]
+    destination: Callable[[str | None, str, Patience], Destination]
+    make_pull: Callable[[Callable[[bytes], object], Lease, Room], SourcePull]
+    measure: Measure
+    signing_key: Callable[[], SigningKey]
+    staging: Path
+    identity: Path
+    owner: str
+    depth: Depth
+    tuning: Tuning
+    lease: timedelta = LEASE
+
+
+class BackupObserver(ProofWatcher, Protocol):
+    """Is told how a backup goes: a terminal, a log, or nobody."""
+
+    def entered(self, run: Run, /) -> None:
+        """The run is in another state."""
+
+    @property
+    def wants_estimate(self) -> bool:
+        """Whether time left is shown to somebody, so that asking the server for sizes pays."""
+
+    def capturing(self, progress: CaptureProgress, /) -> AbstractContextManager[None]:
+        """Data flows for as long as the block lasts."""
+
+    def warned(self, message: str, /) -> None:
+        """Something deserves attention and does not end the run."""

@@ -1,0 +1,134 @@
+"""Checkpoints while a run goes on: whatever ends it, what had arrived by then is restorable."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from backends.capture.checkpoints import CheckpointInterval
+from backends.errors import StoreUnreachable
+from backends.repository.snapshot import list_snapshots
+from daemon.domain.manifest import ChainedManifest, verify_chain
+from daemon.domain.run import RunState
+from daemon.domain.verification import Depth, Outcome
+from tests.parts.desk import MANIFESTS, Desk
+from tests.parts.folder_pull import put
+
+CHECKPOINTS = "lapseguard/checkpoints/"
+AT_ONCE = CheckpointInterval(every=timedelta(0))
+
+
+@pytest.fixture(autouse=True)
+def _eager(desk: Desk) -> None:
+    desk.checkpoints = AT_ONCE
+
+
+def snapshots(desk: Desk) -> list[tuple[str, ...]]:
+    return [snapshot.tags for snapshot in list_snapshots(desk.repository)]
+
+
+def wait_for_checkpoint(desk: Desk, *names: str) -> None:
+    """Until a checkpoint has these files."""
+    seen = 0
+    for _ in range(600):
+        given = desk.store.given[seen:]
+        seen += len(given)
+        if any(key.startswith(CHECKPOINTS) for key in given):
+            newest = list_snapshots(desk.repository)[-1]
+            if set(names) <= set(desk.files_of(newest.tree)):
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"no checkpoint with {names}")
+
+
+def when_at(name: str, act: Callable[[], None]) -> Callable[[Path], None]:
+    def before(file: Path) -> None:
+        if file.name == name:
+            act()
+
+    return before
+
+
+def dying(desk: Desk, *names: str) -> Callable[[], None]:
+    """The store is gone once a checkpoint has these, so that the run can write nothing more."""
+
+    def die() -> None:
+        wait_for_checkpoint(desk, *names)
+
+        def refuse(_: str) -> None:
+            raise StoreUnreachable("gone")
+
+        desk.store.obey = refuse
+
+    return die
+
+
+def test_a_run_under_way_has_a_checkpoint_and_in_the_end_none(desk: Desk) -> None:
+    seen: list[list[tuple[str, ...]]] = []
+
+    def look() -> None:
+        wait_for_checkpoint(desk, "srv/0", "srv/1")
+        seen.append(snapshots(desk))
+        assert desk.is_sound()
+
+    run = desk.back_up(before=when_at("3", look))
+    (during,) = seen
+    assert during == [("lapseguard", run.run, "incomplete", "checkpoint")]
+    assert run.state is RunState.VERIFIED
+    assert snapshots(desk) == [("lapseguard", run.run)]
+    assert desk.store.names(CHECKPOINTS) == []
+    assert [name for name in desk.store.names("lapseguard/sums/") if "-1." in name] == []
+
+
+def test_a_run_that_dies_leaves_its_last_checkpoint_to_the_history(desk: Desk) -> None:
+    with pytest.raises(StoreUnreachable):
+        desk.back_up(before=when_at("3", dying(desk, "srv/0", "srv/1")))
+    desk.store.obey = lambda _: None
+    (died,) = desk.runs()
+    assert died.state is RunState.FAILED
+    arrived: list[str] = []
+    run = desk.back_up(sent=arrived)
+    assert (run.state, {"srv/0", "srv/1"} & set(arrived)) == (RunState.VERIFIED, set())
+    (_, salvaged) = desk.runs()
+    assert (salvaged.run, salvaged.state) == (died.run, RunState.PARTIAL)
+    kept = desk.saved(salvaged)
+    assert set(kept) >= {"srv/0", "srv/1"}
+    assert kept.items() <= desk.saved(run).items()
+    assert desk.store.names(CHECKPOINTS) == []
+    assert len(desk.store.names(MANIFESTS)) == 2
+    links = [desk.manifest(number) for number in (1, 2)]
+    assert not verify_chain(
+        ChainedManifest(manifest=link.manifest, sha256=link.sha256) for link in links
+    )
+    assert not desk.manifest(1).manifest.complete
+    assert desk.is_sound()
+
+
+def test_what_a_checkpoint_says_can_be_proven(desk: Desk) -> None:
+    with pytest.raises(StoreUnreachable):
+        desk.back_up(before=when_at("3", dying(desk, "srv/0", "srv/1")))
+    desk.store.obey = lambda _: None
+    with pytest.raises(StoreUnreachable):
+        desk.back_up(before=when_at("0", dying(desk)))
+    desk.store.obey = lambda _: None
+    proven = desk.verify(Depth.RESTORED)
+    assert (proven.outcome, proven.problems) == (Outcome.PASSED, ())
+    assert desk.manifest(1).manifest.matches_source is True
+
+
+def test_a_checkpoint_has_older_versions_of_what_has_not_come(desk: Desk) -> None:
+    desk.back_up()
+    before = {name: (desk.source / name).read_bytes() for name in ("srv/2", "srv/3")}
+    for name in ("srv/0", "srv/3"):
+        put(desk.source / name, b"newer", 2 * 10**18)
+
+    def look() -> None:
+        wait_for_checkpoint(desk, "srv/0")
+        newest = list_snapshots(desk.repository)[-1]
+        files = desk.files_of(newest.tree)
+        assert files["srv/0"] == b"newer"
+        assert {name: files[name] for name in before} == before
+
+    assert desk.back_up(before=when_at("3", look)).state is RunState.VERIFIED
