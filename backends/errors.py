@@ -20,6 +20,9 @@
     │   ├── SnapshotFailed      SnapshotLost      SourcePathLeaves  HookFailed
     ├── DumpError
     │   ├── DumpFailed          DumpInvalid
+    ├── ProviderError
+    │   ├── ProviderUnreachable*  ProviderThrottled*  ProviderRefused
+    │   ├── ProviderTargetMissing ProviderSnapshotFailed  ProviderSnapshotPending*
     ├── SignatureInvalid
     └── LocalError
         ├── LocalDiskFull       LocalPathUnusable ProcessTimeout*   TargetNotEmpty
@@ -324,6 +327,49 @@ class DumpInvalid(DumpError):
     """A dump is described in a way that cannot be run or named."""
 
     default_hint = "Correct the server's dumps: `lapseguard server update NAME --dump …`."
+
+
+class ProviderError(BackendError):
+    """A hosting provider's own interface did not do what was asked."""
+
+
+class ProviderUnreachable(ProviderError):
+    """The provider's interface did not answer."""
+
+    retryable = True
+    default_hint = "Check the network, the region and the endpoint."
+
+
+class ProviderThrottled(ProviderError):
+    """The provider asked us to slow down, or failed on its side."""
+
+    retryable = True
+    default_hint = "The next attempt waits longer."
+
+
+class ProviderRefused(ProviderError):
+    """The credentials are wrong, or do not allow this, or a quota is used up."""
+
+    default_hint = "Check the credentials and what they are allowed; deploy/ has a policy."
+
+
+class ProviderTargetMissing(ProviderError):
+    """The provider knows no such machine, or it has no volume that can be copied."""
+
+    default_hint = "Compare the id with the provider's console."
+
+
+class ProviderSnapshotFailed(ProviderError):
+    """The provider began a snapshot and gave it up, or it is not there any more."""
+
+    default_hint = "The provider's console may say why; the next attempt makes a new one."
+
+
+class ProviderSnapshotPending(ProviderError):
+    """A snapshot was not finished in the time that it was given; it goes on over there."""
+
+    retryable = True
+    default_hint = "Look again later; what is finished by then counts."
 
 
 class SignatureInvalid(BackendError):

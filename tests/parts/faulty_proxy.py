@@ -107,7 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             body = flipped(body)
         return self.send_answer(fault, *self.fetch(proxy.upstream, body))
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = pass_on  # noqa: N815 - names of http.server
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = pass_on  # noqa: N815 - names of http.server
 
     def fetch(self, upstream: str, body: bytes) -> tuple[int, Headers, bytes]:
         connection = http.client.HTTPConnection(upstream, timeout=30)

@@ -1,0 +1,1 @@
+"""Provider snapshots: copies that the provider makes of a machine's disks, ssh not needed."""
