@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from backends.repository.disguise import DisguisedMetadata
 from backends.repository.included import include_paths
 from backends.repository.reader import BlobReader
 from backends.repository.restore_report import Kept, RestoreLog, RestoreProgress, RestoreReport
 from backends.repository.restored_files import FileFiller, RestoredFile
-from backends.repository.restored_metadata import Metadata
+from backends.repository.restored_metadata import EntryCompletion, Metadata
 from backends.repository.restored_tree import TreeRestore
 from backends.repository.target import Target
 from backends.types import BlobId
@@ -33,6 +34,7 @@ def restore_tree(
     exclude: tuple[bytes, ...] = (),
     owners: bool | None = None,
     keep_damaged: bool = False,
+    disguised: bool = False,
     durable: bool = True,
     progress: Callable[[RestoreProgress], None] = lambda _: None,
 ) -> RestoreReport:
@@ -54,6 +56,8 @@ def restore_tree(
             devices, capabilities. By default exactly where we are root.
         keep_damaged: Keep a file of which some bytes cannot be read, with zeros in their place;
             it is reported as a failure either way.
+        disguised: Everything as `rsync --fake-super` keeps it, see `disguise`; `owners` means
+            nothing then. The target stays marked as one to go on with: the caller ends it.
         durable: Wait at the end until all is on the disk.
         progress: Told from this thread after each pack.
 
@@ -65,7 +69,11 @@ def restore_tree(
     """
     privileged = os.geteuid() == 0 if owners is None else owners
     place, log = Target(target, tree), RestoreLog()
-    metadata = Metadata(owners=privileged, shortfalls=log.shortfalls)
+    metadata: EntryCompletion = (
+        DisguisedMetadata(log.shortfalls)
+        if disguised
+        else Metadata(owners=privileged, shortfalls=log.shortfalls)
+    )
     filler = FileFiller(
         reader,
         place,
@@ -80,12 +88,15 @@ def restore_tree(
             RestoreProgress(files=filler.files, bytes=filler.bytes, kept_bytes=filler.kept_bytes)
         )
 
-    run = TreeRestore(reader, place, metadata, filler, log, devices=privileged, on_pack=on_pack)
+    run = TreeRestore(
+        reader, place, metadata, filler, log, devices=privileged or disguised, on_pack=on_pack
+    )
     try:
         run.run(tree, include_paths(include, exclude))
         if durable:
             place.sync()
-        place.finish()
+        if not disguised:
+            place.finish()
     finally:
         filler.stop()
         place.close()

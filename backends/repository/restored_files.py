@@ -14,7 +14,7 @@ from backends.repository.leftovers import examine
 from backends.repository.pack import PackedBlob
 from backends.repository.parallel import Turns, map_in_threads
 from backends.repository.reader import BlobReader, join
-from backends.repository.restored_metadata import Metadata
+from backends.repository.restored_metadata import EntryCompletion
 from backends.repository.spans import Span, plan_spans
 from backends.repository.sparse import LEAST_HOLE, write_all, write_data
 from backends.repository.target import Target, hopeless
@@ -90,7 +90,7 @@ class FileFiller:
         self,
         reader: BlobReader,
         target: Target,
-        metadata: Metadata,
+        metadata: EntryCompletion,
         *,
         keep_damaged: bool,
         on_failure: Callable[[RestoredFile], None],

@@ -6,15 +6,17 @@ last. What cannot be set is counted by its reason and never stops a restore.
 """
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from backends.repository.modes import permissions
 from backends.repository.tree import Node, NodeType
 
+_DEVICES: Final = {NodeType.DEV: stat.S_IFBLK, NodeType.CHARDEV: stat.S_IFCHR}
 _SET_ID: Final = 0o6000
 #: Attributes in these name spaces give power over the machine, or tell of it.
 _PRIVILEGED: Final = (b"security.", b"trusted.")
@@ -65,6 +67,16 @@ class Shortfalls:
             self.note(f"{what} not restored: {error.strerror}", path)
 
 
+class EntryCompletion(Protocol):
+    """Gives entries what they have beside their content; see `Metadata`."""
+
+    def apply_to_open(self, descriptor: int, node: Node, path: bytes) -> None:
+        """Complete a file or folder that is open."""
+
+    def make_other(self, folder: int, node: Node, path: bytes) -> None:
+        """Make a link, pipe or device in an open folder. Raises OSError."""
+
+
 class Metadata:
     """Applies a node's metadata; safe to use from several threads.
 
@@ -88,7 +100,7 @@ class Metadata:
         if self._owners:
             attempt("owner", path, partial(os.fchown, descriptor, node.uid, node.gid))
         for name, value in self._xattrs(node, path):
-            attempt(_what(name), path, partial(os.setxattr, descriptor, name, value))
+            attempt(name_attribute(name), path, partial(os.setxattr, descriptor, name, value))
         mode = self._mode(node, path, owned=owned)
         attempt("mode", path, partial(os.fchmod, descriptor, mode))
         attempt("times", path, partial(os.utime, descriptor, ns=(node.atime_ns, node.mtime_ns)))
@@ -109,7 +121,17 @@ class Metadata:
             return False
         return True
 
-    def apply_to_name(self, folder: int, node: Node, path: bytes) -> None:
+    def make_other(self, folder: int, node: Node, path: bytes) -> None:
+        """Make a link, pipe or device in an open folder. Raises OSError."""
+        if node.type is NodeType.SYMLINK:
+            os.symlink(node.link_target, node.name, dir_fd=folder)
+        elif node.type is NodeType.FIFO:
+            os.mkfifo(node.name, 0o600, dir_fd=folder)
+        else:
+            os.mknod(node.name, _DEVICES[node.type] | 0o600, node.device, dir_fd=folder)
+        self._apply_to_name(folder, node, path)
+
+    def _apply_to_name(self, folder: int, node: Node, path: bytes) -> None:
         """Complete a link, pipe or device that was just made in the folder open as `folder`."""
         attempt, name = self._shortfalls.attempt, node.name
         owned = self._own(node, path)
@@ -120,7 +142,7 @@ class Metadata:
         place = b"/proc/self/fd/%d/%b" % (folder, name)
         for key, value in self._xattrs(node, path):
             step = partial(os.setxattr, place, key, value, follow_symlinks=False)
-            attempt(_what(key), path, step)
+            attempt(name_attribute(key), path, step)
         if node.type is not NodeType.SYMLINK:
             mode = self._mode(node, path, owned=owned)
             attempt("mode", path, partial(os.chmod, name, mode, dir_fd=folder))
@@ -145,10 +167,13 @@ class Metadata:
     def _xattrs(self, node: Node, path: bytes) -> Iterator[tuple[bytes, bytes]]:
         for name, value in node.xattrs:
             if name.startswith(_PRIVILEGED) and not self._owners:
-                self._shortfalls.note(f"{_what(name)} not restored, as owners are not", path)
+                self._shortfalls.note(
+                    f"{name_attribute(name)} not restored, as owners are not", path
+                )
             else:
                 yield name, value
 
 
-def _what(attribute: bytes) -> str:
+def name_attribute(attribute: bytes) -> str:
+    """What an attribute is called in a shortfall."""
     return f"attribute {attribute.decode('utf-8', 'backslashreplace')}"

@@ -1,7 +1,5 @@
 """Walks a tree and makes its entries in a target: one batch after the other, memory bounded."""
 
-import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,14 +12,14 @@ from backends.repository.reader import BlobReader, join, subtree_of
 from backends.repository.restore_report import RestoreLog
 from backends.repository.restored_files import FileFiller, RestoredFile
 from backends.repository.restored_links import FirstName, HardLinks
-from backends.repository.restored_metadata import Metadata
+from backends.repository.restored_metadata import EntryCompletion
 from backends.repository.target import Target, hopeless
 from backends.repository.tree import Node, NodeType
 from backends.types import BlobId
 
 #: Entries remembered before they are completed, about a kilobyte each.
 _MOST_ENTRIES: Final = 20_000
-_DEVICES: Final = {NodeType.DEV: stat.S_IFBLK, NodeType.CHARDEV: stat.S_IFCHR}
+_DEVICES: Final = (NodeType.DEV, NodeType.CHARDEV)
 _UNKNOWN: Final = (NodeType.INVALID, NodeType.IRREGULAR)
 
 
@@ -54,7 +52,7 @@ class TreeRestore:
         self,
         reader: BlobReader,
         target: Target,
-        metadata: Metadata,
+        metadata: EntryCompletion,
         filler: FileFiller,
         log: RestoreLog,
         *,
@@ -191,13 +189,7 @@ class TreeRestore:
     def _make_other(self, folder: bytes, node: Node) -> None:
         self._target.clear(folder, node.name)
         with self._target.hold_folder(folder) as place:
-            if node.type is NodeType.SYMLINK:
-                os.symlink(node.link_target, node.name, dir_fd=place)
-            elif node.type is NodeType.FIFO:
-                os.mkfifo(node.name, 0o600, dir_fd=place)
-            else:
-                os.mknod(node.name, _DEVICES[node.type] | 0o600, node.device, dir_fd=place)
-            self._metadata.apply_to_name(place, node, join(folder, node.name))
+            self._metadata.make_other(place, node, join(folder, node.name))
 
     def _link(self, first: FirstName, folder: bytes, node: Node) -> bool:
         def link() -> None:

@@ -1,5 +1,7 @@
 """`lapseguard restore`: give a run's data back."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -7,15 +9,20 @@ import typer
 
 from backends.repository.restore_report import RestoreReport
 from daemon.bootstrap import Application, destination
+from daemon.cli.open_restore import OpenRestore
 from daemon.cli.opening import open_application
-from daemon.cli.output import JsonOption, Output, size
+from daemon.cli.output import JsonOption, Output, YesOption, size
 from daemon.cli.progress import display_of
 from daemon.cli.restore_options import (
     DryRunOption,
     IncludeOption,
     LeaveOutOption,
+    MaybeTargetOption,
+    OverwriteOption,
     OwnersOption,
-    TargetOption,
+    StagingOption,
+    SudoThereOption,
+    ToOption,
     order_from,
 )
 from daemon.cli.restore_output import (
@@ -25,14 +32,15 @@ from daemon.cli.restore_output import (
     run_subject,
     say_preview,
 )
+from daemon.cli.server_options import HostKeyOption, IdentityOption, PortOption, ScanOption
 from daemon.cli.stopping import stop_on_signals
 from daemon.cli.verification import RunArgument
 from daemon.domain.pathtext import write_path
-from daemon.errors import ExitCode, RunIncomplete
+from daemon.errors import ExitCode, RunIncomplete, UsageError
 from daemon.services.destination import Destination, Patience
 from daemon.services.overview import RunRecord
 from daemon.services.restoration import Restoration, RestoreOrder, check_target, open_restoration
-from daemon.services.restore_preview import RestorePreview, preview_target
+from daemon.services.restore_preview import preview_target
 
 app: Final = typer.Typer(name="restore")
 
@@ -44,33 +52,68 @@ def restore(
     ctx: typer.Context,
     run: RunArgument,
     *,
-    target: TargetOption,
+    target: MaybeTargetOption = None,
+    to: ToOption = None,
     include: IncludeOption = None,
     exclude: LeaveOutOption = None,
     owners: OwnersOption = None,
+    port: PortOption = 22,
+    identity: IdentityOption = None,
+    host_key: HostKeyOption = None,
+    scan: ScanOption = False,
+    sudo: SudoThereOption = False,
+    overwrite: OverwriteOption = False,
+    staging: StagingOption = None,
     dry_run: DryRunOption = False,
+    yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Restore a run into a folder; paths below it are the server's."""
+    """Restore a run into a folder, or to a replacement server; paths below it are the server's."""
     output = Output.of(ctx, as_json=as_json)
-    order = order_from(target, include, exclude, owners=owners)
-    if not dry_run:
+    if (target is None) == (to is None):
+        raise UsageError("Exactly one of --target and --to is needed.")
+    order = order_from(target or Path(to or ""), include, exclude, owners=owners)
+    if target is not None and not dry_run:
         check_target(target)
-    display = display_of(ctx, output)
+    with _open(ctx, run, output) as opened:
+        if dry_run:
+            return _say_preview(output, opened.restoration, order, local=to is None)
+        if to is None:
+            return _restore(ctx, output, opened.restoration, order)
+        from daemon.cli.replacement import Login, Wanted, restore_to  # noqa: PLC0415 - paramiko
+
+        wanted = Wanted(
+            to=to,
+            login=Login(port=port, identity=identity, host_key=host_key, scan=scan, yes=yes),
+            sudo=sudo,
+            overwrite=overwrite,
+            include=order.include,
+            exclude=order.exclude,
+            staging=staging,
+        )
+        return restore_to(ctx, opened, wanted, output)
+
+
+@contextmanager
+def _open(ctx: typer.Context, run: str, output: Output) -> Iterator[OpenRestore]:
+    patience_warn = display_of(ctx, output).warned
     with open_application(ctx) as application, stop_on_signals() as stop:
         record = application.overview.run_or_latest(run)
         signed = record.require_manifest()
-        place = _destination(application, record, Patience(stop=stop, warn=display.warned))
+        place = _destination(application, record, Patience(stop=stop, warn=patience_warn))
         with open_restoration(place, signed) as restoration:
-            found = restoration.preview(order)
-            if dry_run:
-                return _say_preview(output, restoration, order, found)
-            with display.restoring(found) as step:
-                done = restoration.restore(order, step)
-    if as_json:
-        output.document(restore_json(done, run_subject(signed.manifest)))
+            yield OpenRestore(application=application, restoration=restoration, stop=stop)
+
+
+def _restore(
+    ctx: typer.Context, output: Output, restoration: Restoration, order: RestoreOrder
+) -> ExitCode:
+    with display_of(ctx, output).restoring(restoration.preview(order)) as step:
+        done = restoration.restore(order, step)
+    if output.as_json:
+        output.document(restore_json(done, run_subject(restoration.manifest)))
         return ExitCode.DONE if done.complete else ExitCode.INCOMPLETE
-    _say_report(output, done, target)
+    _say_report(output, done, order.target)
     return ExitCode.DONE
 
 
@@ -80,10 +123,10 @@ def _destination(application: Application, record: RunRecord, patience: Patience
 
 
 def _say_preview(
-    output: Output, restoration: Restoration, order: RestoreOrder, found: RestorePreview
+    output: Output, restoration: Restoration, order: RestoreOrder, *, local: bool
 ) -> ExitCode:
-    subject = run_subject(restoration.manifest)
-    met = preview_target(order.target, restoration.tree)
+    subject, found = run_subject(restoration.manifest), restoration.preview(order)
+    met = preview_target(order.target, restoration.tree) if local else None
     if output.as_json:
         output.document(preview_json(found, met, subject))
     else:

@@ -7,6 +7,39 @@ import typer
 
 from daemon.services.restoration import RestoreOrder
 
+ToOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="USER@HOST:/PATH",
+        help="A replacement server: pushed there by rsync, then compared there.",
+        show_default=False,
+    ),
+]
+OverwriteOption = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="With --to: also into a folder with files; equal names are replaced."
+    ),
+]
+SudoThereOption = Annotated[
+    bool, typer.Option("--sudo", help="With --to: write there by `sudo -n rsync`.")
+]
+StagingOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="With --to: where it is staged; by default in the state folder.",
+        show_default=False,
+    ),
+]
+MaybeTargetOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Empty, not there yet, or with the same restore interrupted, which then goes on.",
+        show_default=False,
+    ),
+]
 TargetOption = Annotated[
     Path,
     typer.Option(
@@ -49,9 +82,13 @@ def order_from(
 ) -> RestoreOrder:
     """The order that these options give."""
     return RestoreOrder(
-        target=target, include=_patterns(include), exclude=_patterns(exclude), owners=owners
+        target=target,
+        include=patterns_from(include),
+        exclude=patterns_from(exclude),
+        owners=owners,
     )
 
 
-def _patterns(given: list[str] | None) -> tuple[bytes, ...]:
+def patterns_from(given: list[str] | None) -> tuple[bytes, ...]:
+    """Raw patterns."""
     return tuple(path.encode(errors="surrogateescape") for path in given or ())

@@ -39,7 +39,7 @@ def run_subject(manifest: Manifest) -> Subject:
 
 
 def say_preview(
-    output: Output, found: RestorePreview, met: TargetPreview, subject: Subject, target: Path
+    output: Output, found: RestorePreview, met: TargetPreview | None, subject: Subject, target: Path
 ) -> None:
     """What would be restored, and what would be met there."""
     output.say(
@@ -52,7 +52,7 @@ def say_preview(
         output.say(f"  damaged: {found.damaged:,} folders; what is in them is lost")
     if found.unsafe:
         output.say(f"  left out: {found.unsafe:,} entries whose names could lead elsewhere")
-    for line in _obstacles(found, met):
+    for line in _obstacles(found, met) if met else ():
         output.say(f"  {line}")
     output.say("Nothing was done.")
 
@@ -69,7 +69,7 @@ def _obstacles(found: RestorePreview, met: TargetPreview) -> list[str]:
     return lines
 
 
-def preview_json(found: RestorePreview, met: TargetPreview, subject: Subject) -> Json:
+def preview_json(found: RestorePreview, met: TargetPreview | None, subject: Subject) -> Json:
     """The same for programs."""
     return {
         **subject.fields,
@@ -81,6 +81,12 @@ def preview_json(found: RestorePreview, met: TargetPreview, subject: Subject) ->
         "missing": [_path_text(path) for path in found.missing],
         "damaged_folders": found.damaged,
         "unsafe_names": found.unsafe,
+        **({} if met is None else _met_json(met)),
+    }
+
+
+def _met_json(met: TargetPreview) -> Mapping[str, Json]:
+    return {
         "resumed": met.resumed,
         "in_the_way": [printable(name) for name in met.in_the_way],
         "free_bytes": met.free_bytes,
@@ -115,7 +121,7 @@ def kept_words(report: RestoreReport) -> str:
     return f", of which {size(report.kept.bytes)} were there already"
 
 
-def restore_json(report: RestoreReport, subject: Subject) -> Json:
+def restore_json(report: RestoreReport, subject: Subject) -> Mapping[str, Json]:
     """The same for programs."""
     return {
         **subject.fields,

@@ -54,7 +54,11 @@ class Restoration:
         return preview_restore(self._reader, self.tree, order.include, order.exclude)
 
     def restore(
-        self, order: RestoreOrder, progress: Callable[[RestoreProgress], None]
+        self,
+        order: RestoreOrder,
+        progress: Callable[[RestoreProgress], None],
+        *,
+        disguised: bool = False,
     ) -> RestoreReport:
         """Restore what is ordered; see `restore_tree`, also for what it raises."""
         return restore_tree(
@@ -64,6 +68,8 @@ class Restoration:
             include=order.include,
             exclude=order.exclude,
             owners=order.owners,
+            disguised=disguised,
+            durable=not disguised,
             progress=progress,
         )
 
