@@ -101,6 +101,7 @@ class Passage:
             self._start_runs()
 
     def _can_run(self, server: str) -> bool:
+        """Whether it is before its stop: nobody knows whether it can be rescued afterwards."""
         stop_at = self._stop_at.get(server)
         return stop_at is not None and stop_at > self.now
 
@@ -122,9 +123,9 @@ class Passage:
         heapq.heappush(self._ends, (end, outlook.server))
 
     def _enqueue(self, run: PlannedRun) -> None:
-        """Let a run wait for its time. Nobody knows whether a stopped server can be rescued."""
+        """Let a run wait for its time."""
         server = run.demand.server
-        if run.demand.reason is not Reason.RESCUE and server not in self._running:
+        if server not in self._running:
             self._next[server] = run
             if run.demand.reason is Reason.FINAL:
                 self._finals[server] = run

@@ -151,6 +151,13 @@ def test_a_cancelled_appointment_reminds_nobody() -> None:
     assert b"VALARM" not in document
 
 
+def test_a_name_longer_than_a_line_is_known_again() -> None:
+    long = an_appointment(uid=f"{'shop-' * 30}@lapseguard", summary="云" * 60)
+    first = render_calendar([long], NOW)
+    assert render_calendar([long], NOW + DAY, former=first) == first
+    assert only(first)["UID"] == long.uid
+
+
 def test_another_alarm_is_a_change() -> None:
     first = render_calendar([an_appointment()], NOW)
     second = render_calendar([an_appointment()], NOW, alarms=WEEK_BEFORE, former=first)
