@@ -59,7 +59,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "Back servers up, one after the other, and verify what was stored.",
     ),
     "verify": ("daemon.cli.verification", "Prove a run's data anew."),
-    "restore": ("daemon.cli.restoration", "Restore a run into a folder, or to a replacement server."),
+    "restore": ("daemon.cli.restoration", "Restore a run into a folder or onto another server."),
     "history": ("daemon.cli.history", "Past runs, newest first."),
     "repository": ("daemon.cli.repository", "Any restic repository: no settings needed."),
     "show": ("daemon.cli.history", "Everything about one run, and how to open it with restic."),

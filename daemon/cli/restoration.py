@@ -68,7 +68,7 @@ def restore(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Restore a run into a folder, or to a replacement server; paths below it are the server's."""
+    """Restore a run into a folder or onto another server; paths below it are the server's."""
     output = Output.of(ctx, as_json=as_json)
     if (target is None) == (to is None):
         raise UsageError("Exactly one of --target and --to is needed.")
