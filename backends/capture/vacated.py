@@ -27,7 +27,9 @@ class VacatedLog:
         self._path = root / NAME
 
     def add(self, contents: Iterable[StoredContent]) -> None:
-        """Have the list on disk with these in it.
+        """Append these; it outlives this program.
+
+        Not a power cut, perhaps: files that are then in no list are sent again.
 
         Raises:
             LocalPathUnusable: it cannot be written.
@@ -37,7 +39,6 @@ class VacatedLog:
         try:
             with self._path.open("ab", buffering=0) as file:
                 file.write(text)
-                os.fsync(file.fileno())
         except OSError as error:
             raise LocalPathUnusable(f"Cannot write {self._path}: {error.strerror}.") from error
 

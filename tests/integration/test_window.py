@@ -3,22 +3,24 @@
 import os
 import random
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from backends.capture.pipeline import Capture, CaptureReport
+from backends.capture.pipeline import Capture
 from backends.capture.progress import CaptureProgress
+from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
 from backends.capture.vacancy import is_vacated
 from backends.capture.window import Window
 from backends.errors import BackendError, LocalDiskFull, TransferInterrupted
 from backends.objectstore.memory import MemoryStore
 from backends.repository.reader import BlobReader
-from backends.repository.tree import NodeType
+from backends.repository.tree import Node, NodeType
 from backends.repository.writer import RepositoryWriter
 from backends.rsync.pull import RsyncPull
 from backends.types import BlobId, BlobKind, PullSpec
@@ -58,13 +60,15 @@ class Site:
     sums: dict[bytes, bytes | None] = field(default_factory=dict)
     peak: int = 0
 
+    tree: Path | None = None
+
     def __post_init__(self) -> None:
         self.repository = make_repository(self.store)
-        self.source.mkdir()
+        self.source.mkdir(parents=True, exist_ok=True)
 
     @property
     def source(self) -> Path:
-        return self.folder / "source"
+        return self.tree or self.folder / "source"
 
     @property
     def image(self) -> Path:
@@ -117,8 +121,11 @@ class Site:
         over = threading.Event()
 
         def look() -> None:
-            while not over.wait(0.02):
+            pause = 0.02
+            while not over.wait(pause):
+                begun = time.monotonic()
                 self.peak = max(self.peak, allocated(self.folder / "staging"))
+                pause = max(0.02, 5 * (time.monotonic() - begun))
 
         thread = threading.Thread(target=look)
         thread.start()
@@ -127,6 +134,22 @@ class Site:
         finally:
             over.set()
             thread.join()
+
+    def nodes(self) -> dict[bytes, Node]:
+        """Every entry of the newest tree, without what is staging's own."""
+        assert self.parent is not None
+        reader = BlobReader(self.repository, self.repository.load_index())
+        return {
+            walked.path: replace(
+                walked.node,
+                inode=0,
+                ctime_ns=0,
+                atime_ns=0,
+                subtree=None,
+                mtime_ns=_own(walked.node),
+            )
+            for walked in reader.walk(self.parent)
+        }
 
     def saved(self) -> dict[str, bytes]:
         """The regular files of the newest tree."""
@@ -147,6 +170,11 @@ class Site:
 
     def stored(self) -> int:
         return sum(info.size for info in self.store.list("data/"))
+
+
+def _own(node: Node) -> int:
+    """Its time, but for folders above the paths, which the pull has made."""
+    return 0 if node.type is NodeType.DIR else node.mtime_ns
 
 
 @pytest.fixture
@@ -182,6 +210,20 @@ def test_what_is_unchanged_is_neither_sent_nor_read_again(site: Site) -> None:
     assert (report.pull.arrivals, report.files) == (1, 5)
     assert site.saved() == site.served()
     assert site.stored() < before + 4 * MIB
+
+
+def test_nothing_that_files_can_be_at_a_server_is_lost(
+    sshd: Sshd, tmp_path: Path, nasty_tree: Path
+) -> None:
+    """Modes, owners, times, links, devices, sparse files, attributes and names."""
+    require_program("rsync", "rsync")
+    through = Site(host=sshd, folder=tmp_path / "window", tree=nasty_tree)
+    full = Site(host=sshd, folder=tmp_path / "full", tree=nasty_tree)
+    through.capture(limit=4 * MIB)
+    full.capture(limit=None)
+    assert through.nodes() == full.nodes()
+    assert through.capture(limit=4 * MIB).pull.arrivals == 0
+    assert through.nodes() == full.nodes()
 
 
 def test_a_staging_folder_that_was_full_is_emptied(site: Site) -> None:
