@@ -2,7 +2,7 @@
 
 import enum
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final
@@ -14,6 +14,8 @@ from daemon.domain.schedule import Block, Capacity
 _SIDE: Final = 1 << 96
 #: So many slots are looked at for one that others could leave.
 _SLOTS_LOOKED_AT: Final = 4
+#: Among more runs than this only one rule is tried.
+_LARGE: Final = 10_000
 
 
 class By(enum.Enum):
@@ -23,6 +25,15 @@ class By(enum.Enum):
     DUE = "due"
     #: The stop itself.
     STOP = "stop"
+
+
+class Rule(enum.Enum):
+    """Who makes room for whom."""
+
+    #: What is worth less for the time it takes.
+    DENSITY = "density"
+    #: What is worth less, all that leave taken together.
+    WORTH = "worth"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +74,9 @@ def select(
 ) -> frozenset[str]:
     """The servers whose runs are kept.
 
+    Who makes room for whom is decided in two ways: what is worth less for the time it takes does,
+    as in Moore and Hodgson's rule, or what is worth less altogether. Each is better at times.
+
     Bandwidth is reckoned with as a whole, not at each moment: what is kept may still not fit.
 
     Args:
@@ -73,7 +87,10 @@ def select(
         by: By when each has to have ended.
     """
     dues = [stake.due if by is By.DUE else stake.stop for stake in stakes]
-    return _Selection(stakes, dues, capacity, busy, now=now).run()
+    rules = (Rule.DENSITY,) if len(stakes) > _LARGE else tuple(Rule)
+    found = [_Selection(stakes, dues, capacity, busy, now=now, rule=rule).run() for rule in rules]
+    kept = max(found, key=lambda places: sum(worth_of(stakes[place]) for place in places))
+    return frozenset(stakes[place].block.server for place in kept)
 
 
 class _Lane:
@@ -102,7 +119,9 @@ class _Selection:
         busy: Sequence[Block],
         *,
         now: int,
+        rule: Rule,
     ) -> None:
+        self._rule = rule
         self._stakes = stakes
         self._dues = dues
         self._capacity = capacity
@@ -117,11 +136,11 @@ class _Selection:
         }
         self._kept: dict[int, int] = {}
 
-    def run(self) -> frozenset[str]:
-        """Take one after the other."""
+    def run(self) -> Collection[int]:
+        """Take one after the other; the places of those that are kept."""
         for place in range(len(self._stakes)):
             self._take(place)
-        return frozenset(self._stakes[place].block.server for place in self._kept)
+        return self._kept
 
     def _take(self, place: int) -> None:
         stake = self._stakes[place]
@@ -149,7 +168,7 @@ class _Selection:
         """Whether a budget has room for it, once runs that are worth less have left."""
         while max(lane.free, stake.early) > latest:
             weakest = self._weakest(lane)
-            if weakest is None or self._worth([weakest, *_places(left)]) >= worth_of(stake):
+            if weakest is None or not self._gives_way(weakest, stake, self._worth(_places(left))):
                 return False
             left.append((weakest, self._drop(weakest)))
         return True
@@ -163,30 +182,39 @@ class _Selection:
         """The slot that is free first, or one that runs leave which are worth less."""
         if self._order[0][0] <= latest:
             return self._order[0][1]
-        most = worth_of(stake) - self._worth(_places(left))
-        found, leaving = None, []
+        gone = self._worth(_places(left))
+        found, leaving, least = None, [], 0
         for free, slot in self._order[:_SLOTS_LOOKED_AT]:
-            those = self._who_leaves(self._slots[slot], free - latest, most)
-            if those:
-                found, leaving, most = slot, those, self._worth(those)
+            those = self._who_leaves(self._slots[slot], free - latest, stake, gone)
+            if those and (found is None or self._worth(those) < least):
+                found, leaving, least = slot, those, self._worth(those)
         left.extend((each, self._drop(each)) for each in leaving)
         return found
 
-    def _who_leaves(self, lane: _Lane, needed: int, most: int) -> list[int]:
-        """Runs that would free a slot for so long, worth less than `most`; or none."""
-        popped, leaving, worth = [], [], 0
-        while needed > 0 and worth < most and lane.held:
+    def _who_leaves(self, lane: _Lane, needed: int, stake: Stake, gone: int) -> list[int]:
+        """Runs that would free a slot for so long and give way to this one; or none."""
+        popped, leaving = [], []
+        while needed > 0 and lane.held:
             entry = heappop(lane.held)
             place = entry[1]
             if place not in self._kept or place in leaving:
                 continue
             popped.append(entry)
+            if not self._gives_way(place, stake, gone):
+                break
             leaving.append(place)
-            worth += worth_of(self._stakes[place])
+            gone += worth_of(self._stakes[place])
             needed -= self._stakes[place].block.length
         for entry in popped:
             heappush(lane.held, entry)
-        return leaving if needed <= 0 and worth < most else []
+        return leaving if needed <= 0 else []
+
+    def _gives_way(self, place: int, stake: Stake, gone: int) -> bool:
+        """Whether a run that is kept leaves for this one, others worth so much having left."""
+        other = self._stakes[place]
+        if self._rule is Rule.DENSITY:
+            return other.density < stake.density
+        return gone + worth_of(other) < worth_of(stake)
 
     def _worth(self, places: Iterable[int]) -> int:
         return sum(worth_of(self._stakes[place]) for place in places)
