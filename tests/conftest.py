@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about us.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Parts import one another; each must be rewritten whoever asks for it first.
 pytest.register_assert_rewrite("tests.parts")

@@ -40,7 +40,7 @@ def starts(events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event.event is Happening.START]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(outlooks(), st.integers(1, 3), untils)
 def test_events_are_in_order_and_within_what_was_asked_for(
     fleet: list[Outlook], slots: int, until: datetime
@@ -51,7 +51,7 @@ def test_events_are_in_order_and_within_what_was_asked_for(
     assert [each.server for each in seen.outlooks] == [each.server for each in fleet]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(outlooks(), st.integers(1, 3))
 def test_no_more_runs_go_on_at_once_than_there_are_slots(fleet: list[Outlook], slots: int) -> None:
     running = {each.server for each in fleet if each.attempt is not None}

@@ -25,14 +25,14 @@ def by_itself(outlook: Outlook, grounds: Survey, now: datetime = NOW) -> Planned
     return a_prospect(outlook).plan_one(outlook, grounds, now)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(outlooks())
 def test_a_survey_holds_the_plan(fleet: list[Outlook]) -> None:
     prospect = a_prospect(*fleet)
     assert prospect.survey(fleet, NOW).runs == without_remedies(prospect)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(outlooks(["web-1"]))
 def test_alone_a_server_is_planned_as_the_whole_fleet_would_be(fleet: list[Outlook]) -> None:
     (outlook,) = fleet

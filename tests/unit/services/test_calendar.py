@@ -75,7 +75,7 @@ fleets = st.lists(appointments, max_size=5, unique_by=lambda each: each.uid)
 alarms = st.lists(st.timedeltas(timedelta(), 90 * DAY), max_size=2, unique=True)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(fleets, alarms)
 def test_every_text_arrives_as_it_was_in_a_form_without_a_fault(
     told: list[Appointment], before: list[timedelta]
