@@ -44,7 +44,9 @@ def draw_hosts(
     hosts = []
     for place in range(number):
         downtimes = stretches(chance, begin, end, 40 * DAY, most)
-        freezes = stretches(chance, begin, end, 30 * DAY, 3 * HOUR)
+        # Where others may take over what is frozen, that is what such worlds are about.
+        often = 3 * DAY if number > 1 else 30 * DAY
+        freezes = stretches(chance, begin, end, often, 3 * HOUR)
         apart = tuple(f for f in freezes if not any(_near(f, d) for d in downtimes))
         hosts.append(Host(name=f"ops-{place + 1}", downtimes=downtimes, freezes=apart))
     return tuple(hosts)
