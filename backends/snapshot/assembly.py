@@ -1,6 +1,7 @@
 """Puts frozen layers together on the server, so that each path is found below one root."""
 
-from collections.abc import Iterable, Sequence
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 
 from backends.snapshot.commands import Commands
@@ -34,6 +35,8 @@ def assemble(
     folders = dict.fromkeys((VIEWS, root, *(_place(root, layer) for layer in _outermost(ordered))))
     commands.run("mkdir", "-p", "-m", "711", "--", *folders)
     held.callback(undo, *_clearing(root))
+    for folder in _ways(_outermost(ordered)):
+        _dress(folder, f"{root}{folder}", commands)
     for layer in ordered:
         place = _place(root, layer)
         commands.run(*mount_command(layer, place))
@@ -86,6 +89,24 @@ def _outermost(layers: Sequence[Layer]) -> list[Layer]:
         for number, layer in enumerate(layers)
         if not any(is_at_or_below(layer.target, outer.target) for outer in layers[:number])
     ]
+
+
+def _ways(layers: Iterable[Layer]) -> list[str]:
+    """The folders on the way to the layers, innermost first."""
+    found = {parent for layer in layers for parent in _parents(layer.target)}
+    return sorted(found, key=lambda folder: folder.count("/"), reverse=True)
+
+
+def _parents(path: str) -> Iterator[str]:
+    while (path := posixpath.dirname(path)) != "/":
+        yield path
+
+
+def _dress(original: str, copy: str, commands: Commands) -> None:
+    """Let a folder of ours look like the one it stands for, since it is pulled with the rest."""
+    for program in ("chown", "chmod"):
+        commands.run(program, f"--reference={original}", "--", copy)
+    commands.run("touch", f"--reference={original}", "--", copy)
 
 
 def _place(root: str, layer: Layer) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from backends.errors import (
     BackendError,
+    RemoteCommandFailed,
     SnapshotError,
     SnapshotUnsupported,
     SourcePathLeaves,
@@ -61,13 +62,20 @@ def hold(
         warn: Is told what is not as it was asked for, without being an error.
 
     Raises:
-        SourcePathLeaves: a path goes through a symbolic link.
         SnapshotError: something cannot be frozen, and `fallback` does not allow to go on.
-        SshError: the server cannot be asked.
+        SshError: the server cannot be reached.
     """
     with ExitStack() as held:
         attempt = _Holding(request, commands, now, warn, held)
-        yield attempt.hold()
+        try:
+            view = attempt.hold()
+        except (SnapshotError, RemoteCommandFailed) as error:
+            held.close()
+            if not request.fallback:
+                raise
+            warn(f"Everything is read live: {error}.")
+            view = attempt.live(str(error))
+        yield view
 
 
 class _Holding:
@@ -91,7 +99,7 @@ class _Holding:
     def hold(self) -> FrozenView:
         """Freeze each file system, then put them together."""
         if self._request.kind == NONE:
-            return self._live()
+            return self.live()
         mounts = parse_mounts(self._commands.run(*FINDMNT, sudo=False))
         check_paths(self._request.paths, self._commands)
         volumes = volumes_of(
@@ -114,10 +122,18 @@ class _Holding:
         excludes = tuple(pattern for one in frozen for pattern in one.excludes)
         return FrozenView(root=root, parts=parts, excludes=excludes, check=check)
 
-    def _live(self) -> FrozenView:
+    def live(self, reason: str = "") -> FrozenView:
+        """The paths as they are, and why."""
         at = self._now()
         parts = (
-            FrozenPart(target=path, kind=NONE, id="", taken_at=at, consistency=Consistency.NONE)
+            FrozenPart(
+                target=path,
+                kind=NONE,
+                id="",
+                taken_at=at,
+                consistency=Consistency.NONE,
+                reason=reason,
+            )
             for path in self._request.paths
         )
         return FrozenView(root="", parts=tuple(parts))

@@ -223,6 +223,34 @@ def test_a_path_through_a_symbolic_link_is_refused_and_the_real_one_named(
         pass
 
 
+def test_the_folders_on_the_way_to_a_view_look_like_the_real_ones(
+    server: Server, data: Path, btrfs: Path
+) -> None:
+    btrfs.parent.chmod(0o751)
+
+    with server.hold(data) as view:
+        ours, real = Path(f"{view.root}{btrfs.parent}").stat(), btrfs.parent.stat()
+
+        assert (ours.st_mode, ours.st_uid, ours.st_mtime_ns) == (
+            real.st_mode,
+            real.st_uid,
+            real.st_mtime_ns,
+        )
+
+
+def test_a_server_that_cannot_be_asked_is_read_live_where_that_is_allowed(
+    make_sshd: Callable[..., Sshd], data: Path
+) -> None:
+    restricted = make_sshd(forced_command="echo only rsync >&2; exit 1")
+    with Commands(lambda: RemoteShell(restricted.target())) as commands:
+        server = Server(commands)
+
+        with server.hold(data, fallback=True) as view:
+            assert view.root == ""
+            assert "only rsync" in view.parts[0].reason
+    assert "read live" in server.warnings[0]
+
+
 def test_a_login_without_the_rights_is_told_so_and_leaves_nothing(
     unprivileged_sshd: Sshd, data: Path, btrfs: Path
 ) -> None:
