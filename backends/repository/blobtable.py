@@ -4,6 +4,7 @@ An open-addressing hash table over flat arrays. Blob ids are SHA-256, so their f
 hash. A blob that lies in several packs has several rows.
 """
 
+import sys
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -107,6 +108,14 @@ class BlobTable:
         packs, offsets = self._packs, self._offsets
         return sorted(range(len(packs)), key=lambda row: (packs[row] << 32) | offsets[row])
 
+    def sizes_by_pack(self, *, plain_entry: int, compressed_entry: int) -> dict[int, int]:
+        """Sealed bytes of each pack's rows, with so many more for each entry in its header."""
+        sizes: dict[int, int] = {}
+        for pack, length, plain in zip(self._packs, self._lengths, self._plains, strict=True):
+            entry = compressed_entry if plain else plain_entry
+            sizes[pack] = sizes.get(pack, 0) + length + entry
+        return sizes
+
     def _rows(self, blob_id: bytes) -> Iterator[int]:
         slots, ids = self._slots, self._ids
         mask = len(slots) - 1
@@ -126,6 +135,20 @@ class BlobTable:
 
     def _grow(self) -> None:
         slots = array("I", bytes(4 * 2 * len(self._slots)))
-        for row in range(len(self._packs)):
-            self._link(slots, self.id(row), row + 1)
+        mask = len(slots) - 1
+        for row, head in enumerate(self._heads(), start=1):
+            slot = head & mask
+            while slots[slot]:
+                slot = (slot + 1) & mask
+            slots[slot] = row
         self._slots = slots
+
+    def _heads(self) -> Iterator[int]:
+        """The first eight bytes of each id, as `_link` reads them."""
+        with memoryview(self._ids) as ids, ids.cast("Q") as words:
+            for head in words[:: _ID_SIZE // 8]:
+                yield head if sys.byteorder == "little" else _swapped(head)
+
+
+def _swapped(head: int) -> int:
+    return int.from_bytes(head.to_bytes(8, "big"), "little")

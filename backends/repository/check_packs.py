@@ -78,9 +78,10 @@ class PackVerdict:
 
 def survey_packs(index: Index, findings: Findings) -> PackState:
     """Add up, from the index alone, how large each pack must be."""
-    state = PackState()
-    for listed in index.packs():
-        state.add(listed)
+    sizes, mixed = index.pack_sizes(
+        frame=_HEADER_FRAME, plain_entry=_ENTRY, compressed_entry=_COMPRESSED_ENTRY
+    )
+    state = PackState(sizes=sizes, mixed=set(mixed))
     report_mixed(state, findings)
     return state
 

@@ -119,6 +119,25 @@ class Index:
                 blobs = tuple(self._blob(kind, table, row) for row in members)
                 yield IndexedPack(pack=self._packs[number], blobs=blobs)
 
+    def pack_sizes(
+        self, *, frame: int, plain_entry: int, compressed_entry: int
+    ) -> tuple[dict[bytes, int], frozenset[bytes]]:
+        """Bytes that each listed pack must have, and the packs that mix kinds.
+
+        Args:
+            frame: Bytes of a pack beside its blobs and their entries in the header.
+            plain_entry: Bytes of such an entry.
+            compressed_entry: Likewise, of a compressed blob.
+        """
+        sizes: dict[int, int] = {}
+        mixed = set[bytes]()
+        for table in self._tables.values():
+            parts = table.sizes_by_pack(plain_entry=plain_entry, compressed_entry=compressed_entry)
+            mixed.update(self._packs[number] for number in parts.keys() & sizes.keys())
+            for number, size in parts.items():
+                sizes[number] = sizes.get(number, frame) + size
+        return {self._packs[number]: size for number, size in sizes.items()}, frozenset(mixed)
+
     def _number(self, pack: bytes) -> int:
         number = self._numbers.setdefault(pack, len(self._packs))
         if number == len(self._packs):
