@@ -237,6 +237,7 @@ class Service:
             _LOG.error("sweep.failed", error=repr(error), exc_info=error)
             self._vigil.failed(self._clock.monotonic())
             return
+        self._application.pacing.share(swept.part)
         if swept.started:
             self._reverifier.give_way()
         self._vigil.swept(seen, swept.plan.wake_at - swept.plan.at, self._clock.monotonic())

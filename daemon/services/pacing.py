@@ -26,6 +26,7 @@ class Pacing:
     ) -> None:
         self._clock = clock
         self._everything, self._stores = everything, stores
+        self._part = 1.0
         self._lock = threading.Lock()
         self._uploads = Bucket(lambda: self._now(self._everything), monotonic=clock.monotonic)
         self._of_stores: dict[str, Bucket] = {}
@@ -33,6 +34,16 @@ class Pacing:
     def change(self, everything: Bandwidth | None, stores: Mapping[str, Bandwidth]) -> None:
         """From now on these hold, for runs under way as well."""
         self._everything, self._stores = everything, stores
+
+    def share(self, part: float) -> None:
+        """From now on other hosts have the rest of what goes to and from stores.
+
+        Pulls have their shares from whoever assigns them; see `daemon.services.allotment`.
+
+        Args:
+            part: Of everything, over 0 and at most 1.
+        """
+        self._part = part
 
     def varies(self, store: str) -> bool:
         """Whether what a run that writes to this store may use depends on the time of the day."""
@@ -72,4 +83,5 @@ class Pacing:
         return tuple(each for each in limits if each is not None)
 
     def _now(self, bandwidth: Bandwidth | None) -> int | None:
-        return None if bandwidth is None else bandwidth.at(self._clock.now())
+        rate = None if bandwidth is None else bandwidth.at(self._clock.now())
+        return None if rate is None else max(_LEAST, int(rate * self._part))

@@ -31,11 +31,13 @@ class Swept:
         outlooks: Of every server.
         plan: Made of them.
         started: Servers whose run was begun.
+        part: Of all slots, those of this host.
     """
 
     outlooks: tuple[Outlook, ...]
     plan: Plan
     started: tuple[str, ...]
+    part: float = 1.0
 
     @property
     def misses(self) -> int:
@@ -110,7 +112,8 @@ class Sweeper:
         free = planning.limits.slots - len(self._workforce.servers())
         chosen = self._choose(plan, free, limits.lead, {k: v for k, v in places.items() if v})
         started = tuple(self._begin(chosen, plan, limits, self._elsewhere(outlooks, present)))
-        return Swept(outlooks=outlooks, plan=plan, started=started)
+        part = planning.limits.slots / limits.slots
+        return Swept(outlooks=outlooks, plan=plan, started=started, part=part)
 
     def _choose(
         self, plan: Plan, free: int, lead: timedelta, places: Mapping[str, str]

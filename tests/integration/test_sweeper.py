@@ -190,6 +190,7 @@ def test_slots_of_other_hosts_are_planned_with_but_not_used(bridge: Bridge) -> N
     swept = bridge.sweep()
 
     assert swept.started == ("a",)
+    assert swept.part == 1 / 3
     assert sum(run.start_at <= swept.plan.at for run in swept.plan.runs) == 3
 
 

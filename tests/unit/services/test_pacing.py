@@ -74,6 +74,18 @@ def test_new_settings_hold_for_runs_under_way() -> None:
     assert [bucket.due() for bucket in buckets] == [1.0, 4.0]
 
 
+def test_what_goes_to_stores_leaves_other_hosts_their_part() -> None:
+    pacing = Pacing(Hands(), Bandwidth.constant(4 * MIB), {"main": Bandwidth.constant(MIB)})
+    buckets = pacing.uploads("main")
+
+    pacing.share(0.5)
+    for bucket in buckets:
+        bucket.spend(MIB)
+
+    assert [bucket.due() for bucket in buckets] == [0.5, 2.0]
+    assert pacing.pull_rate("main", MIB)() == MIB
+
+
 def test_all_runs_that_write_to_a_store_share_its_limit_and_others_do_not() -> None:
     pacing = Pacing(Hands(), None, {"main": Bandwidth.constant(MIB)})
 
