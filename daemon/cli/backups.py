@@ -18,6 +18,7 @@ from daemon.domain.history import history_json
 from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
 from daemon.errors import ExitCode, UsageError, code_for, hint_for
+from daemon.priority import give_way
 from daemon.services.backup import back_up
 from daemon.services.deadline import deadline_of
 from daemon.services.preview import BackupPreview, preview_backup
@@ -92,6 +93,8 @@ def backup_now(
             return ExitCode.DONE
         display = lines if events else display_of(ctx, output)
         ways = _Ways(output=output, display=display, verbose=invocation_of(ctx).verbosity > 0)
+        defaults = application.configuration.settings.defaults
+        give_way(defaults.nice, defaults.io_priority)
         turns = _back_up(application, names, depth, ways)
     code = max((turn.code for turn in turns), key=_severity, default=ExitCode.DONE)
     if output.as_json:

@@ -10,6 +10,7 @@ from daemon.cli.invocation import invocation_of
 from daemon.cli.opening import open_application
 from daemon.notification import Notification
 from daemon.orders import obey_signals
+from daemon.priority import give_way
 from daemon.service import serve
 from daemon.settings import load_configuration
 from daemon.telemetry import configure_logging, wants_json
@@ -33,6 +34,8 @@ def run(ctx: typer.Context) -> int:
                 verbosity=max(1, invocation.verbosity),
                 as_json=invocation.log_json or wants_json(os.environ, terminal=sys.stderr.isatty()),
             )
+        defaults = application.configuration.settings.defaults
+        give_way(defaults.nice, defaults.io_priority)
         return serve(
             application,
             reread=lambda: load_configuration(invocation.config),

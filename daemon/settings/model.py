@@ -86,6 +86,9 @@ InlineSecretText = Annotated[
 ]
 
 
+IoPriority = Literal["normal", "low", "idle"]
+
+
 class DaemonSettings(Section):
     """`[daemon]`: where the program keeps its state."""
 
@@ -205,6 +208,13 @@ class DefaultSettings(Section):
         ge=1,
         le=64,
         description="Threads that compress and encrypt; default: the CPUs.",
+    )
+    nice: int = Field(
+        default=0, ge=0, le=19, description="How far backups give way to other programs here."
+    )
+    io_priority: IoPriority = Field(
+        default="normal",
+        description="Of the disk, what backups take: `normal`, `low` or only what is `idle`.",
     )
     uploads: int = Field(default=4, ge=1, le=64, description="Packs uploaded at the same time.")
 

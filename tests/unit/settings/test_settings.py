@@ -80,7 +80,7 @@ def test_plain_postgresql_urls_get_the_driver_that_is_installed(folder: Path) ->
         ('[stores.main]\nurl = "s3://b"\nendpont = "x"', "stores.main.endpont", "`endpoint`?"),
         ('[store.main]\nurl = "s3://b"', "store", "did you mean `stores`?"),
         ('region = "x"', "region", "it belongs in [stores.NAME]"),
-        ("[defaults]\nzzz = 1", "defaults.zzz", "known are: compression_level, pack_size"),
+        ("[defaults]\nzzz = 1", "defaults.zzz", "known are: compression_level, io_priority"),
     ],
 )
 def test_an_unknown_name_is_an_error_with_the_nearest_valid_one(
