@@ -22,6 +22,7 @@ from tests.factories import NOW
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+FOR_EVER = timedelta.max
 STEPS = st.timedeltas(-500 * DAY, 500 * DAY)
 SPANS = st.timedeltas(timedelta(), 2 * DAY)
 
@@ -189,3 +190,47 @@ def test_clocks_that_go_alike_agree_on_how_old_a_copy_is(
         if noted is not None:
             assert dated.copy is not None
             assert clock - dated.copy.at == after
+
+
+@given(
+    left=st.timedeltas(HOUR, 35 * DAY),
+    age=st.timedeltas(MINUTE, 10 * DAY),
+    step=STEPS,
+    after=st.timedeltas(SECOND, DAY),
+    failure=st.none() | st.just(failed("failed", NOW - SECOND)),
+)
+@settings(deadline=None, max_examples=300, derandomize=True)
+def test_after_a_step_no_run_is_planned_for_later_than_without_it(
+    left: timedelta, age: timedelta, step: timedelta, after: timedelta, failure: Attempt | None
+) -> None:
+    """Whether the newest copy and the newest failure were dated before the step or after it."""
+    began, at = NOW - age, NOW + after
+    copied = saved("old", began, left=left)
+    truly = copied if failure is None else replace(copied, attempt=failure)
+    first, then = present(began + step, began), present(NOW + step, NOW)
+    now, since = present(at + step, at), _dated_by(truly, step)
+    unseen = follow([(truly, then), (truly, now)])
+    before = saved("other", began - DAY, left=left)
+    seen = follow([(before, first), (_dated_by(copied, step), first), (since, then)])
+
+    without = _first_start(planned(truly, present(at, at), None))
+
+    assert _first_start(planned(truly, now, unseen)) <= without
+    assert _first_start(planned(since, now, seen)) <= without
+
+
+def _dated_by(outlook: Outlook, step: timedelta) -> Outlook:
+    """The same by a clock that shows so much more."""
+    copy, attempt = outlook.copy, outlook.attempt
+    assert copy is not None
+    assert attempt is not None
+    assert attempt.finished_at is not None
+    attempt = replace(
+        attempt, started_at=attempt.started_at + step, finished_at=attempt.finished_at + step
+    )
+    return replace(outlook, copy=replace(copy, at=copy.at + step), attempt=attempt)
+
+
+def _first_start(plan: Plan) -> timedelta:
+    """How long from now; for ever where nothing is called for."""
+    return min((max(run.start_at - plan.at, timedelta()) for run in plan.runs), default=FOR_EVER)
