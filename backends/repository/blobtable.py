@@ -95,6 +95,10 @@ class BlobTable:
             plain=self._plains[row],
         )
 
+    def columns(self, row: int) -> tuple[int, int, int, int]:
+        """One row as pack, offset, length and plain length, without the cost of a `Place`."""
+        return self._packs[row], self._offsets[row], self._lengths[row], self._plains[row]
+
     def pack(self, row: int) -> int:
         """The pack of a row."""
         return self._packs[row]

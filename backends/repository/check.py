@@ -15,6 +15,7 @@ from backends.repository.check_packs import (
     survey_packs,
 )
 from backends.repository.check_trees import TreeCheck
+from backends.repository.collecting import rare_collections
 from backends.repository.findings import CheckReport, Findings, Problem, ProblemKind
 from backends.repository.index import Index, IndexObject, load_index_object
 from backends.repository.pack import pack_key
@@ -70,7 +71,8 @@ def check_repository(
     Raises:
         StoreError: the store does not answer; that is not the repository's fault.
     """
-    return _Check(repository, progress).run(read_data=read_data)
+    with rare_collections():
+        return _Check(repository, progress).run(read_data=read_data)
 
 
 class _Check:

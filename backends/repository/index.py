@@ -100,7 +100,17 @@ class Index:
         """One place of a blob, or None where it is unknown."""
         table = self._tables[kind]
         row = table.first_row(blob_id)
-        return None if row is None else self._location(kind, blob_id, table.place(row))
+        if row is None:
+            return None
+        pack, offset, length, plain = table.columns(row)
+        blob = PackedBlob(
+            kind=kind,
+            id=blob_id,
+            offset=offset,
+            length=length,
+            uncompressed_length=plain or None,
+        )
+        return BlobLocation(pack=self._packs[pack], blob=blob)
 
     def lookup(self, kind: BlobKind, blob_id: BlobId) -> tuple[BlobLocation, ...]:
         """Every place of a blob; empty where it is unknown."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from backends.repository.collecting import rare_collections
 from backends.repository.disguise import DisguisedMetadata
 from backends.repository.included import include_paths
 from backends.repository.reader import BlobReader
@@ -92,7 +93,8 @@ def restore_tree(
         reader, place, metadata, filler, log, devices=privileged or disguised, on_pack=on_pack
     )
     try:
-        run.run(tree, include_paths(include, exclude))
+        with rare_collections():
+            run.run(tree, include_paths(include, exclude))
         if durable:
             place.sync()
         if not disguised:

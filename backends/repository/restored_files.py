@@ -50,6 +50,12 @@ class RestoredFile:
     soiled: frozenset[int] = frozenset()
 
     @property
+    def is_one_piece(self) -> bool:
+        """Whether it is made and filled in one go, and nothing is there of it."""
+        content = self.node.content
+        return not self.exists and content is not None and len(content) == 1
+
+    @property
     def path(self) -> bytes:
         """Where it is, from the target."""
         return join(self.folder, self.node.name)
@@ -116,6 +122,18 @@ class FileFiller:
     def stop(self) -> None:
         """Let threads that are still at work end soon; nothing can be filled afterwards."""
         self._stopped.set()
+
+    def plan_one(self, file: RestoredFile) -> bool:
+        """Take in a file of one blob, as most are; False where `plan` has to look at it."""
+        content = file.node.content
+        if content is None or len(content) != 1 or self._planned >= MOST_PIECES:
+            return False
+        place = self._reader.index.first(BlobKind.DATA, content[0])
+        if place is None or self._target.resumed:
+            return False
+        file.size, file.missing = _size(place), 1
+        self._note_piece(place, file, 0)
+        return True
 
     def plan(self, file: RestoredFile) -> Iterator[None]:
         """Take a file in; yields whenever so much is planned that the caller should `fill`.
@@ -184,14 +202,21 @@ class FileFiller:
             if file.wrong is not None and offset not in file.wrong:
                 offset += _size(place)
                 continue
-            wanted = self._plans.setdefault(place.pack, {})
-            if place.blob.id not in wanted:
-                wanted[place.blob.id] = _Wanted(place.blob)
-            wanted[place.blob.id].places.append((file, offset))
+            self._note_piece(place, file, offset)
             offset += _size(place)
-            self._planned += 1
             if self._planned >= MOST_PIECES:
                 yield
+
+    def _note_piece(self, place: BlobLocation, file: RestoredFile, offset: int) -> None:
+        wanted = self._plans.get(place.pack)
+        if wanted is None:
+            wanted = self._plans[place.pack] = {}
+        known = wanted.get(place.blob.id)
+        if known is None:
+            wanted[place.blob.id] = _Wanted(place.blob, [(file, offset)])
+        else:
+            known.places.append((file, offset))
+        self._planned += 1
 
     def fill(self, on_pack: Callable[[], None]) -> None:
         """Write all pieces planned so far; `on_pack` is called in this thread after each pack.
@@ -219,17 +244,34 @@ class FileFiller:
             raise
 
     def _write_span(self, span: Span, fetched: bytes, wanted: dict[BlobId, _Wanted]) -> None:
+        files = size = 0
         for blob, data in self._reader.open_span(span, fetched):
             if self._stopped.is_set():
-                return
+                break
             for file, offset in wanted[blob.id].places:
-                self._write(file, offset, data)
+                if file.is_one_piece and isinstance(data, bytes):
+                    files += self._write_new(file, data)
+                    size += len(data)
+                else:
+                    self._write(file, offset, data)
+        with self._counting:
+            self.files += files
+            self.bytes += size
+
+    def _write_new(self, file: RestoredFile, data: bytes) -> bool:
+        """Make a small file at once; says whether it is whole."""
+        file.missing = 0
+        try:
+            self._write_whole(file, data)
+        except OSError as error:
+            self._note_error(file, error)
+            self._complete(file)
+            return False
+        return True
 
     def _write(self, file: RestoredFile, offset: int, data: bytes | RepositoryError) -> None:
         if isinstance(data, RepositoryError):
             file.fault = file.fault or str(data)
-        elif not file.exists and len(file.node.content or ()) == 1:
-            self._attempt(file, partial(self._write_whole, data=data))
         elif not file.fault or self._keep_damaged:
             self._attempt(file, partial(self._write_piece, offset=offset, data=data))
         with self._counting:
@@ -243,9 +285,12 @@ class FileFiller:
         try:
             step(file)
         except OSError as error:
-            if (fatal := hopeless(error, self._target.path)) is not None:
-                raise fatal from error
-            file.fault = file.fault or (error.strerror or str(error))
+            self._note_error(file, error)
+
+    def _note_error(self, file: RestoredFile, error: OSError) -> None:
+        if (fatal := hopeless(error, self._target.path)) is not None:
+            raise fatal from error
+        file.fault = file.fault or (error.strerror or str(error))
 
     def _create(self, file: RestoredFile) -> None:
         """Make a file that is filled piece by piece; it has its size from the start, as a hole."""

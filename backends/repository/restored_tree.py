@@ -165,7 +165,10 @@ class TreeRestore:
         if first is not None:
             self._further.append((first, folder, node))
         elif node.type is NodeType.FILE:
-            for _ in self._filler.plan(RestoredFile(folder, node)):
+            file = RestoredFile(folder, node)
+            if self._filler.plan_one(file):
+                return
+            for _ in self._filler.plan(file):
                 self._filler.fill(self._on_pack)
             if self._target.resumed:
                 self._on_pack()
