@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from backends.capture.cut import Cut
-from backends.capture.edition import EditImpossibleError, Edition, ImageBase
+from backends.capture.edition import Edition, ImageBase
 from backends.capture.halt import Halt
 from backends.capture.image import ImageWalk
 from backends.capture.ledger import Ledger
@@ -66,7 +66,8 @@ class CheckpointPlan:
         interval: See `CheckpointInterval`.
         base: What the parent's tree is; None without a parent.
         take: Makes the tree visible; called by the checkpoints' own thread.
-        failed: Told why one could not be made; the pull goes on.
+        failed: Told why one could not be made; the pull goes on, and after an error of the store
+            or of this machine the next one is tried.
     """
 
     interval: CheckpointInterval
@@ -166,9 +167,10 @@ class Checkpoints:
         except (LocalPathUnusable, FileNotFoundError, NotADirectoryError):
             # rsync moved something while it was looked at: the next one looks again.
             self._put_back(pending.paths)
-        except (BackendError, EditImpossibleError) as error:
+        except BackendError as error:
+            # Safe to go on: the last one stands, and the next one has all of this.
+            self._put_back(pending.paths)
             self._plan.failed(error)
-            return False
         except BaseException as error:  # noqa: BLE001 - told by a thread that nobody waits for
             self._plan.failed(error)
             return False
@@ -195,13 +197,15 @@ class Checkpoints:
             halt=self._halt,
         )
         tree = walk.store(self._selection, self._base.tree if self._base else None)
+        late = walk.left_out & paths
+        self._put_back(late)
+        if not edition.records:
+            return  # nothing of it is stored yet
         self._writer.flush()
         base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
-        late = walk.left_out & paths
         self._plan.take(CheckpointReport(edition=edition, base=base, left_out=len(late)))
         self._packing.progress.secure(base.files, base.total_bytes)
         self._base = base
-        self._put_back(late)
 
 
 def _nothing() -> ImageBase:

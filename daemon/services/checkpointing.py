@@ -88,7 +88,7 @@ class CheckpointKeeper:
             interval=self._occasion.interval,
             base=base or _base_of(self._baseline),
             take=lambda report: self._take(report, writer, pull),
-            failed=lambda error: self._occasion.warn(f"No more checkpoints in this run: {error}"),
+            failed=lambda error: self._occasion.warn(f"A checkpoint could not be made: {error}"),
         )
 
     def forget(self) -> None:
