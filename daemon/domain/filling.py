@@ -6,7 +6,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from daemon.domain.profile import Profile
-from daemon.domain.schedule import LAST_TICK, Block, Capacity, Occupancy
+from daemon.domain.schedule import NEVER, Block, Capacity, Occupancy
 
 #: So many that do not fit are looked at in each moment before it is given up; the time for a plan
 #: stays bounded. Who is left out gets its turn at a later moment, or as a firm run.
@@ -81,7 +81,7 @@ class _Filling:
         #: What was looked at in vain at the last moment, in rank before all that are ready.
         self._hindered: list[tuple[int, Filler]] = []
         #: From when on no slot is free, as far as is known; and bytes a second that are left.
-        self._full_from, self._left = LAST_TICK, 0
+        self._full_from, self._left = NEVER, 0
         self._reserved = reservations
         self._ends = list(reservations.ends)
         self._quiet_until = quiet_until
@@ -146,7 +146,7 @@ class _Filling:
         reserved, capacity = self._reserved, self._reserved.capacity
         free = capacity.slots - self._occupancy.count
         full_from = now if free < 1 else reserved.slots.first_at_least(now, free)
-        self._full_from = LAST_TICK if full_from is None else full_from
+        self._full_from = NEVER if full_from is None else full_from
         if capacity.bandwidth is not None:
             used = self._occupancy.bandwidth + reserved.bandwidth.at(now)
             self._left = capacity.bandwidth - used

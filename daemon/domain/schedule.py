@@ -14,8 +14,9 @@ from daemon.domain.instant import EARLIEST, LATEST
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK: Final = timedelta(microseconds=1)
 _FIRST: Final = (EARLIEST - _EPOCH) // _TICK
-#: The last moment that there is an instant for.
-LAST_TICK: Final = (LATEST - _EPOCH) // _TICK
+_LAST: Final = (LATEST - _EPOCH) // _TICK
+#: Later than any moment that there is an instant for, whatever is added to one.
+NEVER: Final = 1 << 80
 #: So many that would run into something ahead are looked at in each moment; time stays bounded.
 _LOOK_AHEAD: Final = 32
 
@@ -27,7 +28,7 @@ def to_ticks(at: datetime) -> int:
 
 def to_instant(ticks: int) -> datetime:
     """The instant so many microseconds after 1970, or the calendar's end beyond it."""
-    return _EPOCH + timedelta(microseconds=min(max(ticks, _FIRST), LAST_TICK))
+    return _EPOCH + timedelta(microseconds=min(max(ticks, _FIRST), _LAST))
 
 
 def length_of(span: timedelta) -> int:

@@ -1,7 +1,7 @@
 """The schedule of a plan: who starts when, who will be late."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -11,7 +11,7 @@ from daemon.domain.filling import Filler, QuietUntil, fill, reserve
 from daemon.domain.instant import shift
 from daemon.domain.latest import latest_starts
 from daemon.domain.need import Need
-from daemon.domain.plan import Estimate, Limits, PlannedRun, Reason
+from daemon.domain.plan import Demand, Estimate, Limits, PlannedRun, Reason
 from daemon.domain.quiet import quiet_until
 from daemon.domain.schedule import Block, length_of, to_instant, to_ticks
 from daemon.domain.selection import Stake
@@ -45,12 +45,12 @@ def draw_up(calls: Calls, busy: Sequence[Block], limits: Limits, now: datetime) 
     reservations = reserve(firm, busy, calls.capacity)
     sooner = fill(_fillers(calls, settled, now), reservations, quiet)
     latest = _latest(calls, stakes, settled, busy)
-    runs = [
-        _planned(
-            call, latest, sooner.get(call.demand.server, starts.get(call.demand.server)), quiet
-        )
-        for call in calls.calls
-    ]
+    runs = []
+    for call in calls.calls:
+        start = sooner.get(call.demand.server)
+        demand = call.demand if start is not None else _as_reserved(call)
+        start = starts[demand.server] if start is None else start
+        runs.append(_planned(demand, latest, start, quiet))
     return Timetable(runs=tuple(sorted(runs, key=turn)), stakes=stakes, settlement=settled)
 
 
@@ -156,12 +156,16 @@ def _latest(
     return {**calls.latest, **latest_starts(needs, calls.capacity, calls.places, busy)}
 
 
+def _as_reserved(call: Call) -> Demand:
+    """A demand that is met only by the run that room is kept for: it takes as long as that."""
+    if call.demand.estimate == call.firm:
+        return call.demand
+    return replace(call.demand, estimate=call.firm)
+
+
 def _planned(
-    call: Call, latest: Mapping[str, datetime], start: int | None, quiet: QuietUntil
+    demand: Demand, latest: Mapping[str, datetime], start: int, quiet: QuietUntil
 ) -> PlannedRun:
-    demand = call.demand
-    if start is None:
-        raise AssertionError(demand.server)
     end = start + length_of(demand.estimate.high)
     alone = shift(demand.final_by, -demand.estimate.high)
     late = max(0, end - to_ticks(demand.finish_by))

@@ -1,0 +1,212 @@
+"""What holds of every plan, whatever the fleet."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from daemon.domain.instant import EARLIEST, LATEST, shift
+from daemon.domain.nearing import near_ones
+from daemon.domain.outlook import Outlook
+from daemon.domain.phase import Timeline
+from daemon.domain.plan import Limits, Plan, PlannedRun
+from daemon.domain.planner import decide, plan, plan_present
+from daemon.domain.present import Present
+from daemon.domain.remedies import Ground
+from daemon.domain.schedule import to_instant
+from tests.factories import NOW
+from tests.unit.domain.fleets import (
+    PLAINLY,
+    a_sample,
+    a_server,
+    an_attempt,
+    fleets,
+    limits_of_fleets,
+)
+from tests.unit.domain.prospects import DAY, HOUR, MINUTE, a_copy
+
+shared = settings(max_examples=60, deadline=None)
+soon = st.integers(0, 3000).map(lambda minutes: NOW + minutes * MINUTE)
+
+
+def planned(fleet: list[Outlook], limits: Limits, now: datetime = NOW) -> Plan:
+    """As a daemon plans; what would help is looked for in tests of its own, since it takes long."""
+    ground = Ground(outlooks=fleet, policies=(), limits=limits, assumptions=PLAINLY, now=now)
+    return decide(ground)
+
+
+def by_server(made: Plan) -> dict[str, PlannedRun]:
+    return {run.demand.server: run for run in made.runs}
+
+
+Use = tuple[datetime, datetime, int, str]
+
+
+def uses(fleet: list[Outlook], limits: Limits, made: Plan) -> Iterator[Use]:
+    """From when to when each run lasts, at what rate, and to which store."""
+    for busy in near_ones(fleet, (), limits, PLAINLY, NOW).busy:
+        yield to_instant(busy.ready), to_instant(busy.ready + busy.length), busy.rate, busy.store
+    for run in made.runs:
+        estimate = run.demand.estimate
+        end = shift(run.start_at, estimate.high)
+        yield run.start_at, end, estimate.rate, run.demand.store
+
+
+@shared
+@given(fleets(), limits_of_fleets)
+def test_planning_twice_gives_the_same(fleet, limits):
+    assert planned(fleet, limits) == planned(fleet, limits)
+
+
+@shared
+@given(fleets(), limits_of_fleets, st.randoms())
+def test_the_order_of_the_servers_does_not_matter(fleet, limits, chance):
+    mixed = list(fleet)
+    chance.shuffle(mixed)
+    assert planned(mixed, limits) == planned(fleet, limits)
+
+
+@shared
+@given(fleets(), limits_of_fleets)
+def test_at_no_instant_more_runs_go_on_than_there_are_slots(fleet, limits):
+    lasting = list(uses(fleet, limits, planned(fleet, limits)))
+    under_way = sum(begin == NOW and end > NOW for begin, end, _, _ in lasting)
+    busy = len(near_ones(fleet, (), limits, PLAINLY, NOW).busy)
+    assert under_way <= max(limits.slots, busy)
+    for at, *_ in lasting:
+        count = sum(begin <= at < end for begin, end, _, _ in lasting)
+        assert count <= max(limits.slots, busy)
+
+
+@shared
+@given(fleets(), limits_of_fleets)
+def test_at_no_instant_more_bandwidth_is_reserved_than_there_is(fleet, limits):
+    lasting = list(uses(fleet, limits, planned(fleet, limits)))
+    busy = near_ones(fleet, (), limits, PLAINLY, NOW).busy
+    for name, budget in ((None, limits.bandwidth), *limits.stores.items()):
+        if budget is None:
+            continue
+        already = sum(each.rate for each in busy if name in {None, each.store})
+        for at, *_ in lasting:
+            used = sum(
+                rate
+                for begin, end, rate, store in lasting
+                if begin <= at < end and name in {None, store}
+            )
+            assert used <= max(budget, already)
+
+
+@shared
+@given(fleets(), limits_of_fleets)
+def test_who_is_said_to_be_in_time_is(fleet, limits):
+    for run in planned(fleet, limits).runs:
+        end = shift(run.start_at, run.demand.estimate.high)
+        assert run.feasible == (end <= run.demand.finish_by)
+        assert run.misses_by == max(timedelta(), end - run.demand.finish_by)
+
+
+@shared
+@given(fleets(), limits_of_fleets)
+def test_nothing_starts_before_it_is_due_unless_it_has_to(fleet, limits):
+    for run in planned(fleet, limits).runs:
+        assert run.start_at >= NOW
+        if run.feasible and run.start_at > NOW:
+            assert run.start_at >= min(run.demand.due_at, shift(run.start_by, -limits.lead))
+
+
+@shared
+@given(fleets(), limits_of_fleets, st.floats(0, 1, exclude_max=True))
+def test_nothing_changes_before_the_plan_says_so(fleet, limits, part):
+    """What may start, and who gives way, is the same until then."""
+    made = planned(fleet, limits)
+    later = NOW + (min(made.wake_at, NOW + 400 * DAY) - NOW) * part
+    again = planned(fleet, limits, later)
+
+    def started(of: Plan) -> set[str]:
+        return {run.demand.server for run in of.runs if run.start_at <= of.at}
+
+    if not started(made):
+        assert started(again) == set()
+        assert {(run.demand.server, run.demand.reason) for run in again.runs} == {
+            (run.demand.server, run.demand.reason) for run in made.runs
+        }
+
+
+@shared
+@given(fleets("a"), limits_of_fleets, st.integers(1, 60 * 24 * 40))
+def test_a_nearer_expiry_never_lowers_the_urgency_of_a_server(fleet, limits, minutes):
+    (outlook,) = fleet
+    nearer = moved(outlook, -minutes * MINUTE)
+    assume(outlook.life.timeline.stop_at > NOW < nearer.life.timeline.stop_at)
+    before, after = by_server(planned([outlook], limits)), by_server(planned([nearer], limits))
+    # A copy of which little was missing at the old stop may be all that is wanted at the new one.
+    if "a" in before and "a" in after:
+        assert after["a"].start_by <= before["a"].start_by
+        assert after["a"].start_at <= before["a"].start_at
+
+
+@shared
+@given(fleets(), limits_of_fleets, st.integers(1, 60 * 24))
+def test_a_nearer_expiry_never_puts_a_server_behind_others_while_all_fit(fleet, limits, minutes):
+    """Where not everything fits, who has become hopeless is overtaken: see the triage."""
+    fleet = [replace(each, attempt=None, samples=(a_sample(0.01),)) for each in fleet]
+    first = fleet[0]
+    changed = [moved(first, -minutes * MINUTE), *fleet[1:]]
+    before, after = planned(fleet, limits), planned(changed, limits)
+    names, later = ([run.demand.server for run in made.runs] for made in (before, after))
+    fits = all(run.feasible for run in (*before.runs, *after.runs))
+    if fits and changed[0].life.timeline.stop_at > NOW and set(names) == set(later):
+        assert first.server not in names or later.index(first.server) <= names.index(first.server)
+
+
+def moved(outlook: Outlook, by: timedelta) -> Outlook:
+    life = outlook.life
+    timeline = Timeline(expires=life.timeline.expires + by, course=life.timeline.course)
+    return replace(outlook, life=replace(life, timeline=timeline))
+
+
+@shared
+@given(fleets(), limits_of_fleets, st.integers(-60 * 24 * 400, 60 * 24 * 400))
+def test_a_clock_step_starts_runs_earlier_and_never_later(fleet, limits, minutes):
+    true = planned(fleet, limits)
+    stepped = Present(wall=NOW + minutes * MINUTE, carried=NOW, database=NOW)
+    seen = by_server(plan_present(fleet, (), limits, PLAINLY, stepped))
+    for run in true.runs:
+        in_ = seen[run.demand.server].start_at - stepped.wall
+        assert in_ <= run.start_at - NOW
+
+
+@shared
+@given(fleets(), limits_of_fleets)
+def test_a_server_without_a_contract_calls_for_nothing(fleet, limits):
+    without = [replace(each, life=None, attempt=None) for each in fleet]
+    assert planned(without, limits).runs == ()
+    assert planned(without, limits).wake_at == LATEST
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from([EARLIEST, LATEST, NOW]), st.sampled_from([EARLIEST, LATEST, NOW]))
+def test_the_ends_of_the_calendar_break_nothing(expires, now):
+    outlook = a_server("web", DAY, 1, copy=a_copy(), attempt=an_attempt())
+    life = replace(
+        outlook.life, timeline=Timeline(expires=expires, course=outlook.life.timeline.course)
+    )
+    for fleet in ([replace(outlook, life=life)], [replace(outlook, life=life, attempt=None)]):
+        made = plan(fleet, (), Limits(), PLAINLY, now)
+        assert made == plan(fleet, (), Limits(), PLAINLY, now)
+
+
+@shared
+@example(fleet=[a_server("a", 9 * HOUR, 1), a_server("b", 9 * HOUR, 5)])
+@given(fleets("abcd"))
+def test_without_a_server_the_others_save_no_less(fleet):
+    """Alone on one slot; with more of them, a run may start sooner and stand in another's way."""
+    fleet = [replace(each, attempt=None) for each in fleet]
+    limits = Limits(slots=1)
+    whole = planned(fleet, limits)
+    assume(all(run.feasible for run in whole.runs))
+    for gone in fleet:
+        rest = by_server(planned([each for each in fleet if each is not gone], limits))
+        assert all(run.feasible for run in rest.values())
