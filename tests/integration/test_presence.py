@@ -36,6 +36,7 @@ class Harbour:
 
     def wait(self, seconds: float) -> bool:
         self.clock.pass_(seconds)
+        assert self.clock.at - NOW < timedelta(minutes=9), "it waits for ever"
         return self.while_waiting()
 
 

@@ -205,6 +205,16 @@ def test_bandwidth_is_shared_with_what_other_hosts_do(bridge: Bridge) -> None:
     assert run.bandwidth == 4 * MIB
 
 
+def test_what_this_host_does_itself_is_not_taken_for_what_others_do(bridge: Bridge) -> None:
+    bridge.register(a=1, b=2)
+    bridge.bandwidth, bridge.assumed_rate = 8 * MIB, MIB
+    bridge.claim("b", bridge.owner)
+
+    assert bridge.sweep().started == ("a",)
+    (run,) = bridge.workforce.under_way()
+    assert run.bandwidth == 8 * MIB
+
+
 def test_what_another_host_has_begun_before_is_left_to_it(bridge: Bridge) -> None:
     bridge.register(a=5, b=6)
     bridge.announce("ops-2")
