@@ -18,7 +18,7 @@ from tests.simulation.world import Decision, Start, World
 #: that, since nothing happens in it unseen.
 LONGEST = timedelta(days=30)
 #: While every slot is taken a plan changes nothing, except that it may name a run to pause.
-FULL = timedelta(minutes=5)
+FULL = timedelta(minutes=1)
 #: A daemon does not sweep more often than this without a change.
 SHORTEST = timedelta(seconds=1)
 
