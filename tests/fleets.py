@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from daemon.domain.contract import Contract, Expiry
 from daemon.domain.fleet import Fleet
+from daemon.domain.freezing import HOOK, KINDS, Freezing
 from daemon.domain.phase import Course, Phase
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
@@ -104,6 +105,21 @@ def expiries(draw: st.DrawFn) -> Expiry:
 
 
 @st.composite
+def freezings(draw: st.DrawFn) -> Freezing:
+    """Any way to freeze a server."""
+    commands = st.lists(words, min_size=1, max_size=3).map(tuple)
+    kind = draw(st.sampled_from(KINDS))
+    return Freezing(
+        kind=kind,
+        required=draw(st.booleans()),
+        before=draw(st.just(()) | commands),
+        after=draw(st.just(()) | commands),
+        freeze=draw(commands) if kind == HOOK else (),
+        thaw=draw(commands) if kind == HOOK else (),
+    )
+
+
+@st.composite
 def servers(draw: st.DrawFn, name: str) -> Server:
     """Any server of that name."""
     where = draw(paths)
@@ -125,6 +141,7 @@ def servers(draw: st.DrawFn, name: str) -> Server:
         labels=draw(labels),
         value=draw(st.integers(0, 1_000_000)),
         bandwidth=draw(st.none() | st.integers(1024, 2**40) | st.just(10 * 1024**2)),
+        freezing=draw(freezings()),
         created_at=NOW,
     )
 

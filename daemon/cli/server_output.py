@@ -1,10 +1,12 @@
 """How servers are shown: as fields for people, as JSON for programs."""
 
+import shlex
 from typing import Final
 
 from backends.ssh import fingerprint
 from daemon.bootstrap import Application
 from daemon.cli.output import Json, Output, instant, size
+from daemon.domain.freezing import Freezing
 from daemon.domain.server import Server
 
 _SSH_PORT: Final = 22
@@ -32,10 +34,35 @@ def answer(output: Output, application: Application, server: Server) -> None:
             ("value", str(server.value or "")),
             ("first of all", "\n".join(server.priority)),
             ("bandwidth", f"{size(server.bandwidth)}/s" if server.bandwidth else ""),
+            *freezing_fields(server.freezing),
             ("same fate", "accepted" if server.fate_accepted else ""),
             ("registered", instant(server.created_at)),
         )
     )
+
+
+def freezing_fields(freezing: Freezing) -> tuple[tuple[str, str], ...]:
+    """How a server is frozen, for people; nothing where it is not."""
+    kind = freezing.kind + (", or fail" if freezing.required else "")
+    return (
+        ("frozen by", "" if freezing.is_idle else kind),
+        ("before", shlex.join(freezing.before)),
+        ("after", shlex.join(freezing.after)),
+        ("freeze", shlex.join(freezing.freeze)),
+        ("thaw", shlex.join(freezing.thaw)),
+    )
+
+
+def freezing_json(freezing: Freezing) -> dict[str, Json]:
+    """The same for programs; commands are argument lists."""
+    return {
+        "snapshot": freezing.kind,
+        "snapshot_required": freezing.required,
+        "before_capture": list(freezing.before),
+        "after_capture": list(freezing.after),
+        "freeze_command": list(freezing.freeze),
+        "thaw_command": list(freezing.thaw),
+    }
 
 
 def login_of(server: Server) -> str:
@@ -65,6 +92,7 @@ def server_json(application: Application, server: Server) -> dict[str, Json]:
         "value": server.value,
         "priority": list(server.priority),
         "bandwidth": server.bandwidth,
+        **freezing_json(server.freezing),
         "fate_accepted": server.fate_accepted,
         "created_at": instant(server.created_at),
     }

@@ -7,6 +7,15 @@ from typing import Annotated, Any, Final
 import typer
 
 from backends.ssh import fingerprint, scan_host_key
+from daemon.cli.freezing_options import (
+    AfterOption,
+    BeforeOption,
+    FreezeOption,
+    RequiredOption,
+    SnapshotOption,
+    ThawOption,
+    words_from,
+)
 from daemon.cli.opening import open_application
 from daemon.cli.output import JsonOption, Output, YesOption, require_yes
 from daemon.cli.repeated import texts_from
@@ -179,6 +188,41 @@ def update(
             name, lambda old: replace(old, **changes), accept_same_fate=bool(accept_same_fate)
         )
         answer(Output.of(ctx, as_json=as_json), application, after)
+
+
+@app.command()
+def freeze(
+    ctx: typer.Context,
+    name: NameArgument,
+    *,
+    snapshot: SnapshotOption = None,
+    required: RequiredOption = None,
+    before: BeforeOption = None,
+    after: AfterOption = None,
+    freeze: FreezeOption = None,
+    thaw: ThawOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how a server is brought to rest and frozen while it is captured.
+
+    Commands run on the server, as words and never by a shell; '' takes one away.
+    """
+    given = {
+        "kind": snapshot,
+        "required": required,
+        "before": words_from(before),
+        "after": words_from(after),
+        "freeze": words_from(freeze),
+        "thaw": words_from(thaw),
+    }
+    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    if not changes:
+        raise UsageError("Nothing to change is given.")
+    with open_application(ctx) as application:
+        after_change = application.registry.change_server(
+            name, lambda old: replace(old, freezing=replace(old.freezing, **changes))
+        )
+        answer(Output.of(ctx, as_json=as_json), application, after_change)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from daemon.domain.contract import Contract
+from daemon.domain.freezing import NONE
 from daemon.domain.phasetext import write_course
 from daemon.domain.server import Server
 
@@ -88,6 +89,12 @@ def server_fields(server: Server) -> tuple[tuple[str, FieldValue], ...]:
         ("labels", server.labels),
         ("value", server.value),
         ("bandwidth", server.bandwidth),
+        ("snapshot", None if server.freezing.kind == NONE else server.freezing.kind),
+        ("snapshot_required", server.freezing.required),
+        ("before_capture", server.freezing.before),
+        ("after_capture", server.freezing.after),
+        ("freeze_command", server.freezing.freeze),
+        ("thaw_command", server.freezing.thaw),
     )
 
 

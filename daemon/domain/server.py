@@ -10,6 +10,7 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
+from daemon.domain.freezing import READ_LIVE, Freezing
 from daemon.domain.identifier import check_name
 from daemon.domain.instant import as_utc
 from daemon.domain.verification import Depth
@@ -48,6 +49,7 @@ class Server:
             everything can be saved.
         priority: Its most precious paths, in order; each is one of `paths` or below one.
         bandwidth: Bytes a second at most; None for no limit of its own.
+        freezing: See `Freezing`.
         fate_accepted: A person knows that its store would perish with it, and wants it so.
         created_at: When it was registered (UTC).
 
@@ -71,6 +73,7 @@ class Server:
     value: int = 0
     priority: tuple[str, ...] = ()
     bandwidth: int | None = None
+    freezing: Freezing = READ_LIVE
     fate_accepted: bool = False
     created_at: datetime
 

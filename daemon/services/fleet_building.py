@@ -10,6 +10,7 @@ from typing import Any, Final, Generic
 from daemon.domain.contract import Contract, ContractState, Expiry
 from daemon.domain.difference import Thing
 from daemon.domain.fleet import Fleet, Problem
+from daemon.domain.freezing import READ_LIVE, Freezing
 from daemon.domain.phase import Course, Phase
 from daemon.domain.server import Server, host_key_from
 from daemon.errors import InvalidValue, UnknownTimeZone
@@ -141,6 +142,7 @@ def _server(
     sound = _sound_server(now)
     draft = _Draft(entry=entry, sound=sound, base=sound, values=values)
     draft.require("host", "user", "paths")
+    _put_freezing(draft)
     if not draft.values.get("host_key"):
         if old is not None:
             draft.values["host_key"] = old.host_key
@@ -149,6 +151,30 @@ def _server(
     server = draft.finish()
     problems.extend(draft.problems)
     return server
+
+
+#: Keys of an entry, by the names in `Freezing`.
+_FREEZING: Final = {
+    "kind": "snapshot",
+    "required": "snapshot_required",
+    "before": "before_capture",
+    "after": "after_capture",
+    "freeze": "freeze_command",
+    "thaw": "thaw_command",
+}
+
+
+def _put_freezing(draft: _Draft[Server]) -> None:
+    """Six keys of an entry are one value of a server."""
+    given = {
+        name: draft.values.pop(key) or getattr(READ_LIVE, name)
+        for name, key in _FREEZING.items()
+        if key in draft.values
+    }
+    try:
+        draft.values["freezing"] = Freezing(**given)
+    except InvalidValue as error:
+        draft.problems.append(_problem(draft.entry, "snapshot", error))
 
 
 @functools.lru_cache(maxsize=1)

@@ -64,6 +64,12 @@ class ServerTable(Table):
     labels: list[str] = []
     value: int = 0
     bandwidth: ByteSize | None = None
+    snapshot: str = "none"
+    snapshot_required: bool = False
+    before_capture: list[str] = []
+    after_capture: list[str] = []
+    freeze_command: list[str] = []
+    thaw_command: list[str] = []
 
 
 class PhaseTable(Table):

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, delete, select, update
 
 from daemon.domain.canonical import JsonObject
 from daemon.domain.contract import ContractState
+from daemon.domain.freezing import Freezing
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
 from daemon.errors import AlreadyExists, InUse
@@ -119,6 +120,14 @@ def _server(row: AnyRow) -> Server:
         value=row.value,
         priority=row.priority,
         bandwidth=row.bandwidth,
+        freezing=Freezing(
+            kind=row.snapshot,
+            required=row.snapshot_required,
+            before=row.before_capture,
+            after=row.after_capture,
+            freeze=row.freeze_command,
+            thaw=row.thaw_command,
+        ),
         fate_accepted=row.fate_accepted,
         created_at=row.created_at,
     )
@@ -150,5 +159,11 @@ def _payload(server: Server) -> JsonObject:
         "value": server.value,
         "priority": server.priority,
         "bandwidth": server.bandwidth,
+        "snapshot": server.freezing.kind,
+        "snapshot_required": server.freezing.required,
+        "before_capture": server.freezing.before,
+        "after_capture": server.freezing.after,
+        "freeze_command": server.freezing.freeze,
+        "thaw_command": server.freezing.thaw,
         "fate_accepted": server.fate_accepted,
     }

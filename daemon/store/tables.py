@@ -53,6 +53,12 @@ SERVERS: Final = Table(
     Column("value", Integer, nullable=False),
     Column("priority", TextTuple, nullable=False),
     Column("bandwidth", BigInteger),
+    Column("snapshot", Text, nullable=False),
+    Column("snapshot_required", Boolean, nullable=False),
+    Column("before_capture", TextTuple, nullable=False),
+    Column("after_capture", TextTuple, nullable=False),
+    Column("freeze_command", TextTuple, nullable=False),
+    Column("thaw_command", TextTuple, nullable=False),
     Column("fate_accepted", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
