@@ -169,6 +169,7 @@ class SimulatedDaemon:
         if not (self.up and self.frozen):
             return
         self.frozen, self._due = False, None
+        self.since = self._world.now
         for flight in self._world.flights_of(self.host.name):
             self._go_on(flight.run.run)
         self._world.share()
