@@ -97,9 +97,15 @@ class PlainLines(Silent):
 
     @contextmanager
     def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
-        """One line a depth."""
+        """A line at the beginning, and every ten seconds."""
         self._say(f"  proving {packs:,} packs to depth {depth.value}")
-        yield lambda _: None
+        reached = [0]
+
+        def take(more: int) -> None:
+            reached[0] += more
+
+        with repeat(_LINE_SECONDS, lambda: self._say(f"  {reached[0]:,} of {packs:,} packs")):
+            yield take
 
     @contextmanager
     def restoring(self, total: RestoreTotal) -> Iterator[RestoreStep]:

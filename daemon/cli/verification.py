@@ -4,15 +4,25 @@ from typing import Annotated, Final
 
 import typer
 
-from daemon.bootstrap import verification_tools
+from daemon.bootstrap import Application, verification_tools
+from daemon.cli.failure import report
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant
-from daemon.cli.progress import display_of
+from daemon.cli.progress import Display, display_of
 from daemon.cli.stopping import stop_on_signals
 from daemon.domain.verification import Depth, Outcome, Verification
-from daemon.errors import ExitCode, InvalidValue, VerificationFailed
+from daemon.errors import (
+    ExitCode,
+    Interrupted,
+    InvalidValue,
+    UsageError,
+    VerificationFailed,
+    code_for,
+    hint_for,
+)
 from daemon.services.destination import Patience
-from daemon.services.verification import verify_run
+from daemon.services.overview import RunRecord
+from daemon.services.verification import VerificationTools, verify_run
 
 app: Final = typer.Typer(name="verify")
 
@@ -26,25 +36,88 @@ RunArgument = Annotated[
 @app.command()
 def verify(
     ctx: typer.Context,
-    run: RunArgument,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN|SERVER]…", help="Runs, or servers for their newest.", show_default=False
+        ),
+    ] = None,
     *,
+    every: Annotated[
+        bool, typer.Option("--all", help="The newest stored run of every server.")
+    ] = False,
     depth: Annotated[Depth, typer.Option(help="stored, hashed or restored.")] = Depth.HASHED,
     as_json: JsonOption = False,
 ) -> int:
-    """Prove a run's data anew: look it up, read it back, or restore it to scratch and compare."""
+    """Prove a run's data anew: look it up, read it back, or restore it to scratch and compare.
+
+    Of several, one that fails does not keep the next from its turn. With --json, one run that is
+    named gives one document; several, or --all, give a list.
+    """
     if depth < Depth.STORED:
         raise InvalidValue("The shallowest depth to verify is `stored`.")
+    if bool(runs) == every:
+        raise UsageError("Name runs or servers, or give --all.")
     output = Output.of(ctx, as_json=as_json)
     display = display_of(ctx, output)
     with open_application(ctx) as application, stop_on_signals() as stop:
-        record = application.overview.run_or_latest(run)
+        records = _choose(application, runs or [], output, every=every)
         tools = verification_tools(application, Patience(stop=stop, warn=display.warned))
-        found = verify_run(tools, record, depth, display)
+        if runs is not None and len(records) == 1:
+            return _answer_one(output, verify_run(tools, records[0], depth, display))
+        turns = [_verify_one(tools, record, depth, display, output) for record in records]
     if as_json:
+        output.document([document for _, document in turns])
+    return ExitCode.FAILED if any(code for code, _ in turns) else ExitCode.DONE
+
+
+def _choose(
+    application: Application, runs: list[str], output: Output, *, every: bool
+) -> list[RunRecord]:
+    overview = application.overview
+    if not every:
+        return [overview.run_or_latest(run) for run in dict.fromkeys(runs)]
+    found = []
+    for server in application.registry.servers():
+        stored = (row for row in overview.history(server=server.name) if row.run.manifest_sha256)
+        newest = next(stored, None)
+        if newest is None:
+            output.warn(f"{server.name} has no stored run to verify")
+        else:
+            found.append(overview.run(newest.run.run))
+    return found
+
+
+def _answer_one(output: Output, found: Verification) -> ExitCode:
+    if output.as_json:
         output.document(_verification_json(found))
         return ExitCode.DONE if found.outcome is Outcome.PASSED else ExitCode.FAILED
     _say_verification(output, found)
     return ExitCode.DONE
+
+
+def _verify_one(
+    tools: VerificationTools, record: RunRecord, depth: Depth, display: Display, output: Output
+) -> tuple[ExitCode, Json]:
+    """One of several: what goes wrong is told, and the next one gets its turn."""
+    run = record.row.run
+    try:
+        found = verify_run(tools, record, depth, display)
+        if not output.as_json:
+            _say_verification(output, found)
+    except Interrupted:
+        raise
+    except Exception as error:  # noqa: BLE001 - told; the next one gets its turn
+        return report(error, [], subject=f"{run.server}: "), _failure_json(record, error)
+    passed = found.outcome is Outcome.PASSED
+    return ExitCode.DONE if passed else ExitCode.FAILED, _verification_json(found)
+
+
+def _failure_json(record: RunRecord, error: Exception) -> Json:
+    return {
+        "run": record.row.run.run,
+        "error": {"code": code_for(error), "message": str(error), "hint": hint_for(error)},
+    }
 
 
 def _say_verification(output: Output, found: Verification) -> None:
