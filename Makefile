@@ -10,7 +10,7 @@ BIN := .venv/bin
 TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace systemd
 WORKERS ?= 2
 
-.PHONY: help demo test check format bench venv packages constraints clean
+.PHONY: help demo test check format bench soak venv packages constraints clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps 
 	  done; \
 	done
 	@$(BIN)/python -m tests.benchmarks.bench_idle
+
+soak: venv ## Play 10,000 simulated server-years, and report on them
+	@$(BIN)/python -m tests.simulation.soak --server-years 10000 --workers $(WORKERS) \
+	  --report tests/simulation/reports/soak.md
 
 venv: ## Make or refresh .venv
 	@deploy/bootstrap venv
