@@ -193,16 +193,25 @@ class Running:
         Raises:
             ProcessTimeout, ProcessStopped: as promised to the constructor.
         """
+        for batch in self.line_batches():
+            yield from batch
+
+    def line_batches(self, gather: float = 0) -> Iterator[list[bytes]]:
+        """The same lines, as many at a time as have come.
+
+        Args:
+            gather: Seconds to let lines come together, where each by itself costs too much.
+        """
         rest = b""
-        while chunk := self._read_chunk():
+        while chunk := self._read_chunk(gather):
             *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield line + b"\n"
+            batch = [line + b"\n" for line in whole]
             if len(rest) > LINE_LIMIT:
-                yield rest
+                batch.append(rest)
                 rest = b""
+            yield batch
         if rest:
-            yield rest
+            yield [rest]
 
     def chunks(self) -> Iterator[bytes]:
         """Standard output as it comes; raises as `lines` does."""
@@ -225,7 +234,7 @@ class Running:
         self._end_group()
         return self._child.returncode
 
-    def _read_chunk(self) -> bytes:
+    def _read_chunk(self, gather: float = 0) -> bytes:
         poll = select.poll()
         poll.register(self._stdout, select.POLLIN)
         while not poll.poll(_TICK * 1000):
@@ -234,6 +243,8 @@ class Running:
                 # Something it started still holds the pipe; only what is in there counts.
                 _signal(self.pid, signal.SIGKILL)
         self._check()
+        if gather:
+            time.sleep(gather)
         return os.read(self._stdout.fileno(), _READ_SIZE)
 
     def _check(self) -> None:

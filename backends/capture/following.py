@@ -75,7 +75,7 @@ class Following:
         Waits for its last bytes. None where it was not followed, or where what was read is not
         what the source says it sent.
         """
-        inode = _inode_at(place)
+        inode = _inode_at(place) if self._followed else None
         followed = self._followed.get(inode) if inode is not None else None
         if followed is None:
             return None

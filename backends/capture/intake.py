@@ -31,6 +31,8 @@ from backends.types import Arrival
 
 #: Arrivals that may wait: enough to ride out a slow upload, small beside the packs in memory.
 QUEUE_LENGTH = 4096
+#: Until it is looked again whether there is room; the workers need longer to run dry.
+FULL_SECONDS = 0.005
 #: Far more than a rename takes; idle workers look after the last arrival this often.
 SETTLE_SECONDS = 0.1
 
@@ -56,7 +58,7 @@ class Intake:
         )
         self._packing = packing
         self._progress = progress
-        self._queue: queue.Queue[Arrival | None] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
         self._held: tuple[Arrival, float] | None = None
         self._holding = threading.Lock()
         self._late: list[Arrival] = []
@@ -111,7 +113,7 @@ class Intake:
         with self._holding:
             before, self._held = self._held, (arrival, time.monotonic())
         if before is not None:
-            self._queue.put(before[0])
+            self._enqueue(before[0])
 
     def take_settled(self, arrivals: Iterable[Arrival]) -> None:
         """Accept arrivals of an earlier pull beside the present one; called once at most.
@@ -131,7 +133,7 @@ class Intake:
                 self._count(arrival)
                 if not arrival.linked_to:
                     self._window.arrive(arrival.size)
-                    self._queue.put(arrival)
+                    self._enqueue(arrival)
         except BaseException as failure:  # noqa: BLE001 - handed to the thread that asks next
             self._failure = self._failure or failure
 
@@ -139,6 +141,12 @@ class Intake:
         if self._failure is not None:
             raise self._failure
         self._progress.count_arrival(arrival.size)
+
+    def _enqueue(self, arrival: Arrival) -> None:
+        """Hand it to the workers once few enough wait; a bounded queue costs more than a file."""
+        while self._queue.qsize() >= QUEUE_LENGTH:
+            time.sleep(FULL_SECONDS)
+        self._queue.put(arrival)
 
     def _end_workers(self) -> None:
         if self._feeder is not None:

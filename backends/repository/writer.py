@@ -227,9 +227,7 @@ class RepositoryWriter:
             xxh128=xxhash.xxh3_128_hexdigest(data),
         )
 
-    def _save_pieces(
-        self, pieces: Iterable[bytes], on_pieces: Callable[[int], None]
-    ) -> StoredFile:
+    def _save_pieces(self, pieces: Iterable[bytes], on_pieces: Callable[[int], None]) -> StoredFile:
         sha256, xxh128, size = hashlib.sha256(), xxhash.xxh3_128(), 0
         blobs: list[BlobId] = []
         pending: deque[Future[BlobId]] = deque()

@@ -74,24 +74,27 @@ def parse_line(line: bytes) -> Arrival | Change | None:
 
 def unescape_name(text: bytes) -> bytes:
     """The name that rsync escaped for printing."""
+    if b"\\#" not in text:
+        return text
     return _ESCAPE.sub(lambda found: bytes([int(found[1], 8)]), text)
 
 
 def _reported(found: re.Match[bytes]) -> Arrival | Change | None:
-    kind = _kind(found["item"])
-    if kind is ChangeKind.FOLDER and found["name"] == b"./":
+    item, received, size, checksum, name = found.groups()
+    kind = _kind(item)
+    if kind is ChangeKind.FOLDER and name == b"./":
         return Change(kind=kind, path=b".")
-    path = _safe_path(found["name"])
+    path = _safe_path(name)
     if path is None:
         return None
     if kind is not None:
         return Change(kind=kind, path=path)
     return Arrival(
         path=path,
-        size=int(found["size"]),
-        checksum=found["checksum"].decode().strip() or None,
-        linked_to=found["item"].startswith(b"h"),
-        received=int(found["received"]),
+        size=int(size),
+        checksum=checksum.decode().strip() or None,
+        linked_to=item.startswith(b"h"),
+        received=int(received),
     )
 
 
@@ -114,6 +117,9 @@ def _kind(item: bytes) -> ChangeKind | None:
 
 def _safe_path(name: bytes) -> bytes | None:
     path = unescape_name(name).removesuffix(b"/")
+    # Each part of a harmless name begins with something else; few names need a closer look.
+    if path and b"/." not in path and b"//" not in path and path[0] not in b"./":
+        return None if b"\0" in path else path
     parts = path.split(b"/")
     if b"\0" in path or any(part in {b"", b".", b".."} for part in parts):
         return None

@@ -36,13 +36,13 @@ class Spool:
     ) -> None:
         self._file.close()
 
-    def put(self, line: bytes) -> None:
-        """Add one line, its newline included. Raises OSError where the disk is full."""
+    def put(self, lines: bytes) -> None:
+        """Add whole lines, newlines included. Raises OSError where the disk is full."""
         sent = 0
-        while sent < len(line):
-            sent += os.pwrite(self._file.fileno(), line[sent:], self._written + sent)
+        while sent < len(lines):
+            sent += os.pwrite(self._file.fileno(), lines[sent:], self._written + sent)
         with self._changed:
-            self._written += len(line)
+            self._written += len(lines)
             self._changed.notify()
 
     def close(self) -> None:
