@@ -53,6 +53,9 @@ def plan(
     columns = ("server", "contract", "reason", "start by", "finish by", ">takes", "fits")
     empty = "No run is called for."
     output.table(columns, [_run_row(run) for run in runs], empty=empty)
+    for run in runs:
+        for remedy in run.remedies:
+            output.say(f"{run.demand.server} would be in time with: {remedy}")
 
 
 @app.command("simulate")

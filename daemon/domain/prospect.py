@@ -6,7 +6,7 @@ from datetime import datetime
 
 from daemon.domain.demand import latest_safe_start
 from daemon.domain.outlook import Outlook
-from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
+from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun, Reason
 from daemon.domain.planner import plan
 from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.safe_start import SafeStart, safe_starts
@@ -82,7 +82,15 @@ class Prospect:
             outlook=outlook,
             policy=self.policy(outlook),
             planned=planned,
-            latest_safe_start=start.latest if start else None,
+            latest_safe_start=_latest(start, planned),
             final_from=start.final_from if start else None,
             now=now,
         )
+
+
+def _latest(start: SafeStart | None, planned: PlannedRun | None) -> datetime | None:
+    """Where not everything fits, what does fit is not late for what does not."""
+    if start is None or planned is None or not planned.feasible:
+        return start.latest if start else None
+    rescue = planned.demand.reason is Reason.RESCUE
+    return start.latest if rescue else max(start.latest, planned.start_by)

@@ -72,6 +72,22 @@ def test_only_what_is_near_its_stop_is_planned(fleet: Program) -> None:
     assert 0 < run["estimate"]["low_seconds"] <= run["estimate"]["high_seconds"]
 
 
+def test_what_would_help_is_told_with_the_plan_and_the_status(fleet: Program) -> None:
+    """Its run takes longer than it has: only a renewal helps, and the figures bear it out."""
+    soon = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M")
+    fleet.add_server("late-1")
+    late = ("--server", "late-1", "--provider", "aliyun", "--timezone", "UTC")
+    fleet.do("contract", "add", "late", *late, "--expires", soon)
+    (run,) = (each for each in fleet.ask("plan") if each["server"] == "late-1")
+    assert not run["feasible"]
+    assert run["misses_by_seconds"] > 0
+    (remedy,) = run["remedies"]
+    assert remedy.startswith("Renew late until ")
+    assert f"late-1 would be in time with: {remedy}" in fleet.do("plan")
+    (told,) = fleet.ask("status", "late-1")
+    assert any(remedy.rstrip(".") in reason for reason in told["reasons"])
+
+
 def test_with_a_phase_of_grace_the_stop_is_later(fleet: Program) -> None:
     before = fleet.ask("status", "web-1")[0]["stop_at"]
     phases = ("--phase", "grace:0:ssh,renewal", "--phase", "released:15d:-")

@@ -10,9 +10,10 @@ from daemon.domain.policy import Policy
 from daemon.domain.schedule import Block, Capacity, lay_out
 from daemon.domain.selection import Stake
 from daemon.domain.triage import settle, value_saved
+from daemon.domain.verdict import Verdict
 from tests.factories import NOW
 from tests.unit.domain.fleets import a_server, an_attempt, runs_of
-from tests.unit.domain.prospects import HOUR, a_copy
+from tests.unit.domain.prospects import HOUR, a_copy, a_prospect
 
 ALONE = Capacity(slots=1)
 
@@ -123,6 +124,16 @@ def test_those_that_fit_are_told_their_start_without_those_that_do_not():
     fitting = [run for run in runs.values() if run.feasible]
     assert {run.demand.server for run in fitting} == {"web-5", "web-4"}
     assert all(run.start_by >= run.start_at for run in fitting)
+
+
+def test_the_status_calls_nobody_late_who_fits():
+    fleet = [a_server(f"web-{n}", 5 * HOUR, 1.5, value=n) for n in range(4)]
+    verdicts = {
+        each.situation.outlook.server: each.verdict
+        for each in a_prospect(*fleet, policy=STRICT, slots=1).statuses(NOW)
+    }
+    late = {server for server, verdict in verdicts.items() if verdict >= Verdict.LATE}
+    assert late == {"web-0", "web-1"}
 
 
 def test_bandwidth_goes_to_what_is_worth_most_as_well():
