@@ -19,6 +19,7 @@ def choose(
     now: datetime,
     *,
     left_since: Mapping[str, datetime] | None = None,
+    carried: datetime | None = None,
     lead: timedelta = timedelta(),
 ) -> tuple[PlannedRun, ...]:
     """The runs that a daemon starts at this moment, the most urgent first.
@@ -31,11 +32,14 @@ def choose(
         free_slots: How many runs there is room for.
         host: Ours.
         hosts: Where each server's staging is, for hosts on which a daemon is alive.
-        now: The present.
+        now: The present, by the clock that the plan is told in.
         left_since: Since when each server has been left to its host; absent: since now.
+        carried: The present by the clock that `left_since` goes by, which no step puts back; the
+            same as `now` where nobody doubts that.
         lead: So much before its latest start a run is left to nobody.
     """
     chosen: list[PlannedRun] = []
+    steady = carried or now
     for planned in plan.runs:
         if len(chosen) >= free_slots:
             break
@@ -43,8 +47,9 @@ def choose(
         if planned.start_at > now:
             continue
         if hosts.get(server, host) != host:
-            since = (left_since or {}).get(server, now)
-            if now < min(shift(since, AFFINITY), shift(planned.start_by, -lead)):
+            since = (left_since or {}).get(server, steady)
+            has_time = max(now, steady) < shift(planned.start_by, -lead)
+            if has_time and timedelta() <= steady - since < AFFINITY:
                 continue
         chosen.append(planned)
     return tuple(chosen)

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from daemon.domain.garbage import paused_collection
+from daemon.domain.host import Host
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
 from daemon.domain.policy import Policy
@@ -102,28 +103,30 @@ class Sweeper:
         seen, gone = planning.assemble(fleet), frozenset(lapsed)
         outlooks = tuple(self._without_owner(outlook, gone, present) for outlook in seen)
         self._sightings = sight(self._sightings, outlooks, present)
-        others = sum(each.slots for each in alive if each.owner != self._owner)
-        limits = replace(planning.limits, slots=planning.limits.slots + others)
+        limits, slots = self._of_all(planning.limits, alive), planning.limits.slots
         plan = self._plan(outlooks, planning, limits, present)
         for server in plan.pauses:
             self._workforce.pause(server)
-        hosts = {each.host for each in alive}
-        places = {each.server: each.host for each in outlooks if each.host in hosts}
-        free = planning.limits.slots - len(self._workforce.servers())
-        chosen = self._choose(plan, free, limits.lead, {k: v for k, v in places.items() if v})
+        free = slots - len(self._workforce.servers())
+        places = _places(outlooks, alive)
+        chosen = self._choose(plan, free, limits.lead, places, present.carried)
         started = tuple(self._begin(chosen, plan, limits, self._elsewhere(outlooks, present)))
-        part = planning.limits.slots / limits.slots
-        return Swept(outlooks=outlooks, plan=plan, started=started, part=part)
+        return Swept(outlooks=outlooks, plan=plan, started=started, part=slots / limits.slots)
+
+    def _of_all(self, limits: Limits, alive: Iterable[Host]) -> Limits:
+        """The limits with the slots of all daemons."""
+        others = sum(each.slots for each in alive if each.owner != self._owner)
+        return replace(limits, slots=limits.slots + others)
 
     def _choose(
-        self, plan: Plan, free: int, lead: timedelta, places: Mapping[str, str]
+        self, plan: Plan, free: int, lead: timedelta, places: Mapping[str, str], now: datetime
     ) -> tuple[PlannedRun, ...]:
         busy = self._workforce.servers()
         apart = busy | self._workforce.resting()
         runs = tuple(each for each in plan.runs if each.demand.server not in apart)
         startable = replace(plan, runs=runs)
         left = left_to_others(startable, self._host, places, plan.at)
-        self._left_since = {each: self._left_since.get(each, plan.at) for each in left}
+        self._left_since = {each: self._left_since.get(each, now) for each in left}
         return choose(
             startable,
             free,
@@ -131,6 +134,7 @@ class Sweeper:
             places,
             plan.at,
             left_since=self._left_since,
+            carried=now,
             lead=lead,
         )
 
@@ -193,6 +197,13 @@ class Sweeper:
             ended = min(attempt.lease_until, *present)
             return replace(outlook, attempt=replace(attempt, lease_until=ended))
         return outlook
+
+
+def _places(outlooks: Iterable[Outlook], alive: Iterable[Host]) -> dict[str, str]:
+    """Where each server's staging is, as far as a daemon is alive there."""
+    hosts = {each.host for each in alive}
+    placed = ((each.server, each.host) for each in outlooks)
+    return {server: host for server, host in placed if host is not None and host in hosts}
 
 
 def _can_be_planned(outlook: Outlook, attempt: Callable[[Sequence[Outlook]], Plan]) -> bool:

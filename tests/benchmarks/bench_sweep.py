@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert
@@ -53,16 +53,8 @@ class Cost:
 def ending(number: int, days: int) -> Contract:
     """A contract that ends within so many days, but not yet."""
     end = datetime.now(UTC) + timedelta(days=1, minutes=CHANCE.randrange(days * 24 * 60))
-    base = a_contract(number)
     expiry = Expiry(text=end.strftime("%Y-%m-%dT%H:%M"), timezone="UTC")
-    return Contract(
-        name=base.name,
-        provider=base.provider,
-        servers=base.servers,
-        labels=base.labels,
-        created_at=base.created_at,
-        expiry=expiry,
-    )
+    return replace(a_contract(number), expiry=expiry)
 
 
 @contextmanager

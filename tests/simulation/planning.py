@@ -90,11 +90,13 @@ class Planning:
         plan = replace(sweep.plan, runs=runs)
         alive = {other.host.name for other in world.daemons if _is_seen(other)}
         hosts = {o.server: o.host for o in sweep.outlooks if o.host is not None and o.host in alive}
-        left = left_to_others(plan, host, hosts, plan.at)
+        left, now = left_to_others(plan, host, hosts, plan.at), sweep.present.carried
         before = self._left_since.get(host, {})
-        since = self._left_since[host] = {name: before.get(name, plan.at) for name in left}
+        since = self._left_since[host] = {name: before.get(name, now) for name in left}
         lead = sweep.limits.lead
-        return choose(plan, sweep.free, host, hosts, plan.at, left_since=since, lead=lead)
+        return choose(
+            plan, sweep.free, host, hosts, plan.at, left_since=since, carried=now, lead=lead
+        )
 
 
 def _is_seen(daemon: SimulatedDaemon) -> bool:

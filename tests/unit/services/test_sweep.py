@@ -77,6 +77,18 @@ def test_a_server_whose_host_does_not_come_is_taken_after_a_minute() -> None:
     assert chosen(planned("a"), hosts=hosts, left_since={"a": NOW - AFFINITY}) == ["a"]
 
 
+def test_a_clock_that_is_put_back_does_not_make_a_server_wait_longer_for_its_host() -> None:
+    """By the wall clock nobody has waited yet; by the other one, that goes on, long enough."""
+    ahead = NOW + 48 * HOUR
+    given: dict[str, Any] = {"hosts": {"a": "ops-2"}, "carried": ahead}
+    run = planned("a", start_by=ahead + HOUR)
+
+    assert chosen(run, left_since={"a": ahead - SECOND}, **given) == []
+    assert chosen(run, left_since={"a": ahead - AFFINITY}, **given) == ["a"]
+    assert chosen(run, left_since={"a": ahead + HOUR}, **given) == ["a"]
+    assert chosen(planned("a", start_by=ahead - HOUR), **given) == ["a"]
+
+
 def test_no_server_is_left_to_anybody_once_it_has_to_start() -> None:
     urgent = planned("a", start_by=NOW + 30 * SECOND)
     given: dict[str, Any] = {"hosts": {"a": "ops-2"}}
