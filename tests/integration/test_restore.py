@@ -499,6 +499,22 @@ def test_a_full_disk_ends_the_restore_with_its_own_error(source, small_disk):
     assert raised.value.__cause__.errno == errno.ENOSPC
 
 
+def test_after_a_full_disk_got_room_the_restore_goes_on(source, small_disk):
+    files = [source.file(b"%03d" % n, os.urandom(100 * KIB)) for n in range(30)]
+    tree, target = source.tree(*files), small_disk / "target"
+    with pytest.raises(LocalDiskFull):
+        restore(source, tree, target)
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+
+    report = restore_tree(
+        BlobReader(source.repository, source.repository.load_index()), tree, target
+    )
+
+    assert (report.complete, report.files) == (True, 30)
+    assert report.kept.bytes > 500 * KIB
+    assert len(list(target.iterdir())) == 30
+
+
 def test_a_read_only_disk_is_named(source, small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
 
