@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,14 +98,15 @@ def _of_ours(rig: Rig, tree: Tree, settings: str) -> list[Salvage]:
         ours.begin()
         command = ours.command(Step.FIRST)
         assert command is not None
-        then: set[str] = set()
+        then: dict[str, bytes] = {}
 
-        def look(ours: Lapseguard = ours, then: set[str] = then) -> int:
+        def look(ours: Lapseguard = ours, then: dict[str, bytes] = then) -> int:
             then.update(_snapshots(rig, ours.repository))
             return _regular_bytes(ours.staging)
 
         delivered = _cut(rig, command, seconds * moment, look)
         latest = _restorable(ours.restic, tree, _snapshots(rig, ours.repository))
+        _put_back(rig, ours.repository, then)
         found.append(
             Salvage(
                 contestant=ours.name,
@@ -176,13 +177,26 @@ def _cut(rig: Rig, command: Command, after: float, look: Callable[[], int]) -> i
     return seen
 
 
-def _snapshots(rig: Rig, prefix: str) -> set[str]:
-    """Ids of the repository snapshots."""
-    listing = rig.store.client().list_objects_v2(Bucket=rig.bucket, Prefix=f"{prefix}/snapshots/")
-    return {each["Key"].rpartition("/")[2] for each in listing.get("Contents", ())}
+def _snapshots(rig: Rig, prefix: str) -> dict[str, bytes]:
+    """The repository snapshots, by id."""
+    client, folder = rig.store.client(), f"{prefix}/snapshots/"
+    listing = client.list_objects_v2(Bucket=rig.bucket, Prefix=folder)
+    return {
+        each["Key"].removeprefix(folder): client.get_object(Bucket=rig.bucket, Key=each["Key"])[
+            "Body"
+        ].read()
+        for each in listing.get("Contents", ())
+    }
 
 
-def _restorable(env: dict[str, str], tree: Tree, snapshots: set[str]) -> int:
+def _put_back(rig: Rig, prefix: str, snapshots: Mapping[str, bytes]) -> None:
+    """A newer checkpoint has replaced what was there at that moment; its data is there still."""
+    for name, content in snapshots.items():
+        key = f"{prefix}/snapshots/{name}"
+        rig.store.client().put_object(Bucket=rig.bucket, Key=key, Body=content)
+
+
+def _restorable(env: dict[str, str], tree: Tree, snapshots: Mapping[str, bytes]) -> int:
     """Bytes of files that the newest of these gives back by stock restic, equal to the tree's."""
     if not snapshots:
         return 0
@@ -225,4 +239,4 @@ def _regular_bytes(folder: Path) -> int:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}" if whole else "nothing was delivered"
+    return f"{part / whole:.1%}" if whole else "no whole file yet"
