@@ -98,6 +98,7 @@ class Checkpoints:
         ledger: Ledger,
         packing: Packing,
         load_tree: Callable[[BlobId], list[Node]],
+        load_blob: Callable[[BlobId], bytes] | None,
         halt: Halt,
         asked: Mapping[int, int],
     ) -> None:
@@ -109,6 +110,7 @@ class Checkpoints:
         self._ledger = ledger
         self._packing = packing
         self._load_tree = load_tree
+        self._load_blob = load_blob
         self._halt = halt
         self._cut = Cut(error=TransferInterrupted("The pull goes on"), asked=asked)
         self._base = plan.base
@@ -194,6 +196,7 @@ class Checkpoints:
             sha256_before=lambda _: None,
             cut=self._cut,
             edition=edition,
+            load_blob=self._load_blob,
             halt=self._halt,
         )
         tree = walk.store(self._selection, self._base.tree if self._base else None)

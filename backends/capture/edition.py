@@ -9,11 +9,14 @@ names of a hard-linked file, and a first second name for a file that had one.
 import os
 import stat as file_type
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from backends.capture.entries import FileRecord, ImageTotals
 from backends.capture.touched import Touched
+from backends.errors import ObjectMissing, RepositoryDamaged
+from backends.repository.tree import Node, decode_tree
+from backends.repository.treetext import split_tree
 from backends.types import BlobId
 
 
@@ -48,6 +51,36 @@ class ImageBase:
         return ImageTotals(
             files=self.files, folders=self.folders, others=self.others, bytes=self.total_bytes
         )
+
+
+class TreeTexts:
+    """The parent's trees as they are stored.
+
+    Args:
+        load: Reads one; None where nothing can be edited.
+    """
+
+    def __init__(self, load: Callable[[BlobId], bytes] | None) -> None:
+        self._load = load
+
+    def entries(self, tree: BlobId) -> dict[bytes, bytes]:
+        """The text of each entry by its name. Raises EditImpossibleError."""
+        entries = split_tree(self._text(tree))
+        if entries is None:
+            raise EditImpossibleError
+        return entries
+
+    def nodes(self, tree: BlobId) -> list[Node]:
+        """The entries themselves. Raises EditImpossibleError."""
+        return decode_tree(self._text(tree))
+
+    def _text(self, tree: BlobId) -> bytes:
+        if self._load is None:
+            raise EditImpossibleError
+        try:
+            return self._load(tree)
+        except (RepositoryDamaged, ObjectMissing) as error:
+            raise EditImpossibleError from error
 
 
 @dataclass(slots=True, kw_only=True)

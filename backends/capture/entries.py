@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -46,6 +46,16 @@ class ImageTotals:
     others: int = 0
     bytes: int = 0
     omissions: list[Omission] = field(default_factory=list)
+
+    def take_off(self, node: Node) -> None:
+        """Count one entry less."""
+        if node.type is NodeType.FILE:
+            self.files -= 1
+            self.bytes -= node.size
+        elif node.type is NodeType.DIR:
+            self.folders -= 1
+        else:
+            self.others -= 1
 
 
 class Found(Protocol):
@@ -130,7 +140,8 @@ def _name(entry: Found) -> bytes:
 class Folder:
     """One folder on the way; `entry` describes it, or `itself` where it is untouched.
 
-    Where `below` is given, only what it names is among the entries; the rest is in `nodes`.
+    Where `below` is given, only what it names is among the entries; the rest is in `kept`, each
+    as its text in the parent's tree.
     """
 
     path: bytes
@@ -142,6 +153,7 @@ class Folder:
     known: dict[bytes, Node]
     entries: Iterator[Found]
     below: Touched | None = None
+    kept: Mapping[bytes, bytes] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     touched: bool = False
 

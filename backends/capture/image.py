@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from backends.capture.cut import Cut, may_be_kept
 from backends.capture.doubt import is_untouched, move_time
-from backends.capture.edition import EditImpossibleError, Edition, ImageBase
+from backends.capture.edition import Edition, ImageBase, TreeTexts
 from backends.capture.entries import (
     Entry,
     FileRecord,
@@ -33,13 +33,11 @@ from backends.capture.selection import Selection
 from backends.capture.touched import Touched
 from backends.capture.vacancy import is_vacated
 from backends.errors import LocalPathUnusable, StagedContentGone
-from backends.repository.blob import identify
 from backends.repository.index import Index
-from backends.repository.tree import Node, NodeType, encode_tree
+from backends.repository.tree import Node, NodeType
+from backends.repository.treetext import decode_entry, join_tree
 from backends.repository.writer import RepositoryWriter
 from backends.types import BlobId, BlobKind, Omission
-
-_EMPTY_TREE = identify(encode_tree(()))
 
 
 class ImageWalk:
@@ -58,15 +56,17 @@ class ImageWalk:
         sha256_before: Callable[[bytes], bytes | None],
         cut: Cut | None = None,
         edition: Edition | None = None,
+        load_blob: Callable[[BlobId], bytes] | None = None,
         halt: Halt | None = None,
     ) -> None:
         """Prepare.
 
         `cut` says that the pull broke off, so that not all of the image counts; `edition`, that
-        only part of it needs to be looked at.
+        only part of it needs to be looked at; `load_blob` then gives the trees that it starts from.
         """
         self._cut = cut
         self._edition = edition
+        self._texts = TreeTexts(load_blob)
         self._parent: BlobId | None = None
         self._halt = halt or NoHalt()
         self._image = image
@@ -135,12 +135,14 @@ class ImageWalk:
         itself: Node | None = None,
         entry: Entry | None = None,
     ) -> Folder:
-        known = self._load_known(tree)
+        kept: dict[bytes, bytes] = {}
         if touched is None:
-            found, kept = list_folder(place, selection), []
+            found, known = list_folder(place, selection), self._load_known(tree)
         else:
             found = name_entries(place, selection, touched.below)
-            kept = [node for name, node in known.items() if name not in touched.below]
+            kept = self._texts.entries(tree) if tree else {}
+            texts = ((name, kept.pop(name, None)) for name in touched.below)
+            known = {name: decode_entry(text) for name, text in texts if text is not None}
         return Folder(
             path=path,
             place=place,
@@ -151,13 +153,13 @@ class ImageWalk:
             known=known,
             entries=iter(found),
             below=touched,
-            nodes=kept,
+            kept=kept,
         )
 
     def _load_known(self, tree: BlobId | None) -> dict[bytes, Node]:
-        nodes = self._load_tree(tree) if tree else []
-        if self._edition and tree and not nodes and tree != _EMPTY_TREE:
-            raise EditImpossibleError  # a damaged folder reads as if it were empty
+        if tree is None:
+            return {}
+        nodes = self._texts.nodes(tree) if self._edition else self._load_tree(tree)
         return {node.name: node for node in nodes}
 
     def _visit(self, stack: list[Folder], folder: Folder, found: Found) -> None:
@@ -191,7 +193,7 @@ class ImageWalk:
         """Count an entry of the parent off; if it is still there, it is counted again."""
         self.links.pop(path, None)
         if known.type is not NodeType.DIR:
-            self._count_off(known)
+            self.totals.take_off(known)
         elif stat is not None and file_type.S_ISDIR(stat.st_mode):
             self.totals.folders -= 1
             return
@@ -205,18 +207,9 @@ class ImageWalk:
         while pending:
             path, node = pending.pop()
             self.links.pop(path, None)
-            self._count_off(node)
+            self.totals.take_off(node)
             below = self._load_known(node.subtree).values()
             pending += ((path + b"/" + child.name, child) for child in below)
-
-    def _count_off(self, known: Node) -> None:
-        if known.type is NodeType.FILE:
-            self.totals.files -= 1
-            self.totals.bytes -= known.size
-        elif known.type is NodeType.DIR:
-            self.totals.folders -= 1
-        else:
-            self.totals.others -= 1
 
     def _enter(
         self,
@@ -383,6 +376,6 @@ class ImageWalk:
         if parent is not None and folder.is_untouched and self._index.has(BlobKind.TREE, parent):
             tree = parent
         else:
-            tree = self._writer.save_blob(BlobKind.TREE, encode_tree(folder.nodes))
+            tree = self._writer.save_blob(BlobKind.TREE, join_tree(folder.kept, folder.nodes))
         self._note_packs(BlobKind.TREE, (tree,))
         return tree

@@ -62,6 +62,7 @@ class Capture:
         precious: Paths to be stored before the rest, in order; each below one of the spec's.
         halt: Ends it before its time.
         base: What the image is known to have been equal to; None to look at all of it.
+        load_blob: Reads a tree as it is stored; needed to edit trees, for `base` and checkpoints.
         window: Keeps staging small; None to keep all data in it.
     """
 
@@ -79,6 +80,7 @@ class Capture:
         precious: tuple[str, ...] = (),
         halt: Halt | None = None,
         base: ImageBase | None = None,
+        load_blob: Callable[[BlobId], bytes] | None = None,
         window: Window | None = None,
     ) -> None:
         self._plan: CheckpointPlan | None = None
@@ -94,6 +96,7 @@ class Capture:
         self._writer = writer
         self._index = index
         self._load_tree = load_tree
+        self._load_blob = load_blob
         self._progress = progress
         self._on_file = on_file
         self._sha256_before = sha256_before
@@ -254,6 +257,7 @@ class Capture:
             ledger=self._ledger,
             packing=self._packing,
             load_tree=self._load_tree,
+            load_blob=self._load_blob,
             halt=self._halt,
             asked=self._asked,
         )
@@ -305,6 +309,7 @@ class Capture:
             sha256_before=self._sha256_before or (lambda _: None),
             cut=cut,
             edition=edition,
+            load_blob=self._load_blob,
             halt=self._halt,
         )
         return walk.store(select(spec.paths), parent), walk

@@ -139,10 +139,10 @@ def encode_tree(nodes: Iterable[Node]) -> bytes:
         if node.name <= previous:
             raise ValueError(f"Two entries with one name, or one without: {node.name!r}.")
         previous = node.name
-    return dump_json({"nodes": [_to_json(node) for node in ordered]}) + b"\n"
+    return dump_json({"nodes": [node_to_json(node) for node in ordered]}) + b"\n"
 
 
-def _to_json(node: Node) -> dict[str, object]:
+def node_to_json(node: Node) -> dict[str, object]:
     """Give the fields in restic's order; optional ones are left out where empty."""
     row: dict[str, object] = {"name": quote_name(node.name), "type": node.type.value}
     if node.mode:

@@ -11,7 +11,7 @@ from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
 from backends.repository.tree import Node
-from backends.types import BlobId
+from backends.types import BlobId, BlobKind
 from daemon.domain.manifest_document import SignedManifest, digest_document
 from daemon.services.distrust import list_distrusted
 from daemon.services.listing import EarlierSums
@@ -55,6 +55,10 @@ class Baseline:
         except (RepositoryDamaged, ObjectMissing):
             # Safe: nothing is taken over from it, and the run stores the folder again.
             return []
+
+    def load_blob(self, tree: BlobId) -> bytes:
+        """A folder as it is stored. Raises RepositoryDamaged, ObjectMissing."""
+        return self.reader.load(tree, BlobKind.TREE)
 
 
 def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> Baseline:

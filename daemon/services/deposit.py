@@ -138,6 +138,7 @@ def deposit(
             writer=writer,
             index=baseline.index,
             load_tree=baseline.load_tree,
+            load_blob=baseline.load_blob,
             progress=progress,
             on_file=listing.add,
             sha256_before=baseline.sums.find if baseline.head else None,

@@ -28,7 +28,7 @@ from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.writer import RepositoryWriter
 from backends.rsync.pull import RsyncPull
-from backends.types import Arrival, BlobId, PullReport, PullSpec
+from backends.types import Arrival, BlobId, BlobKind, PullReport, PullSpec
 from daemon.services.listing import EarlierSums, SumsListing, edit_listing
 from tests.parts.repository import make_repository
 from tests.parts.requirement import require_program
@@ -111,6 +111,7 @@ class Site:
                 writer=writer,
                 index=index,
                 load_tree=reader.load_tree,
+                load_blob=lambda tree: reader.load(tree, BlobKind.TREE),
                 progress=CaptureProgress(),
                 on_file=listing.add,
                 sha256_before=sums.find,
@@ -186,14 +187,15 @@ def change_content(site: Site, rng: random.Random) -> None:
 
 def change_attributes(site: Site, rng: random.Random) -> None:
     place = rng.choice(site.folders() + site.files())
-    rng.choice(
-        [
-            lambda: place.chmod(rng.choice([0o700, 0o755, 0o1777, 0o4711])),
-            lambda: os.chown(place, rng.randrange(9), rng.randrange(9)),
-            lambda: os.setxattr(place, "user.colour", rng.randbytes(3)),
-            lambda: site.touch(place),
-        ]
-    )()
+    kind = rng.randrange(4)
+    if kind == 0:
+        place.chmod(rng.choice([0o700, 0o755, 0o1777, 0o4711]))
+    elif kind == 1:
+        os.chown(place, rng.randrange(9), rng.randrange(9))
+    elif kind == 2:
+        os.setxattr(place, "user.colour", rng.randbytes(3))
+    else:
+        site.touch(place)
 
 
 def make_link(site: Site, rng: random.Random) -> None:

@@ -1,0 +1,60 @@
+"""Editing a tree's text gives what encoding its entries anew gives."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.repository.tree import Node, NodeType, encode_tree
+from backends.repository.treetext import decode_entry, join_tree, split_tree
+from tests.unit.repository.test_tree import nodes
+
+folders = st.lists(nodes, unique_by=lambda node: node.name, max_size=6)
+
+
+@given(folders, st.data())
+def test_an_edited_text_is_the_tree_of_the_edited_entries(
+    before: list[Node], data: st.DataObject
+) -> None:
+    entries = split_tree(encode_tree(before))
+    if any(node.generic_attributes for node in before):
+        assert entries is None
+        return
+    assert entries is not None
+    looked_at = data.draw(st.sets(st.sampled_from(sorted(entries)))) if entries else set()
+    found = [decode_entry(entries.pop(name)) for name in sorted(looked_at)]
+    assert {node.name for node in found} == looked_at
+    kept = [node for node in before if node.name not in looked_at]
+    changed = [replace(node, uid=node.uid + 1) for node in found]
+    assert join_tree(entries, changed) == encode_tree([*kept, *changed])
+
+
+def test_attributes_that_look_like_entries_are_none() -> None:
+    xattrs = ((b"user.a", b"1"), (b'"},{"name":"x","type":"file"', b"2"))
+    node = Node(
+        name=b'say "},{"name":"b","type":"',
+        type=NodeType.FILE,
+        mode=0,
+        mtime_ns=0,
+        atime_ns=0,
+        ctime_ns=0,
+        xattrs=xattrs,
+        content=(),
+    )
+    entries = split_tree(encode_tree([node]))
+    assert entries is not None
+    assert list(entries) == [node.name]
+    assert decode_entry(entries[node.name]) == node
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"nodes":null}\n', b'{"nodes":[{"type":"file","name":"a"}]}\n', b"[]", b""]
+)
+def test_what_is_written_otherwise_is_left_to_others(text: bytes) -> None:
+    assert split_tree(text) is None
+
+
+def test_an_empty_folder_has_no_entries() -> None:
+    assert split_tree(encode_tree([])) == {}
+    assert join_tree({}, []) == encode_tree([])
