@@ -1,18 +1,23 @@
 """Daemons that end before they are done: in the midst of a checkpoint, or told twice."""
 
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.parts.daemons import Daemon, Start, rows
+from daemon.store.engine import open_engine
+from tests.claim_holder import units_of
+from tests.parts.daemons import Daemon, Start, quicken, rows
 from tests.parts.due import slow_run, slow_server, states
 from tests.parts.faulty_proxy import Fault, FaultyProxy
 from tests.parts.installation import BucketPlace, Install, Installation
 from tests.parts.line import Line
 from tests.parts.object_servers import SeaweedServer
+from tests.parts.requirement import require
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +89,46 @@ def test_a_daemon_that_is_told_to_end_twice_waits_for_no_checkpoint(
     assert [event["servers"] for event in daemon.events("run.left_behind")] == [["web-1"]]
     assert rows(far.program, "web-1")[0]["finished_at"] is None
     goes_on(far, start_daemon, line, proxy)
+
+
+#: Runs a program in a process namespace of its own, as containers do; both end together.
+APART = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def test_a_daemon_that_was_killed_in_another_container_is_not_waited_for(
+    install: Install, start_daemon: Start
+) -> None:
+    """Nobody sees its processes from here, but the kernel has given its lock to us."""
+    able = subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0
+    require(able, "the right to make process namespaces", "run the tests as root")
+    installation = install()
+    quicken(installation.program)
+    first = start_daemon(installation.program, *APART)
+    assert first.end(signal.SIGKILL) == -signal.SIGKILL
+    second = start_daemon(installation.program)
+    assert second.events("service.waiting") == []
+    assert second.end() == 0
+
+
+def test_a_daemon_that_was_killed_out_of_sight_is_waited_for_and_said_to_be(
+    install: Install, start_daemon: Start
+) -> None:
+    """On another kernel, as far as is known here; it counts as alive for six seconds more."""
+    installation = install()
+    quicken(installation.program)
+    other = "ops-9:1:abcdef-aa"
+    add_host(installation.program.state / "lapseguard.db", other, timedelta(seconds=6))
+    daemon = start_daemon(installation.program)
+    (waiting,) = daemon.events("service.waiting")
+    assert other in waiting["message"]
+    assert any("is taken to be dead" in word for word in daemon.heard())
+    assert daemon.end() == 0
+
+
+def add_host(database: Path, owner: str, left: timedelta) -> None:
+    """Put a daemon on record that was heard of a while ago."""
+    engine = open_engine(f"sqlite:///{database}")
+    with units_of(engine)(at_once=True) as unit:
+        unit.hosts.announce(owner, "ops-9", 2, for_=left)
+        unit.commit()
+    engine.dispose()

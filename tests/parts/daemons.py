@@ -44,14 +44,14 @@ _NUMBERS = itertools.count()
 
 
 class Daemon:
-    """One process of `lapseguard run`.
+    """One process of `lapseguard run`, started by the words `before`, if any.
 
     Attributes:
         folder: Of its program.
         process: The process itself.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *before: str) -> None:
         self.folder = program.folder
         self._log = program.folder / f"daemon-{next(_NUMBERS)}.log"
         address = f"lapseguard-{uuid.uuid4().hex}"
@@ -61,7 +61,7 @@ class Daemon:
         self._heard: list[str] = []
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "daemon", "--log-json", "run"],
+                [*before, sys.executable, "-W", "error", "-m", "daemon", "--log-json", "run"],
                 env={**program.surroundings, "NOTIFY_SOCKET": f"@{address}"},
                 cwd=program.folder,
                 stdin=subprocess.DEVNULL,
@@ -127,8 +127,8 @@ def start_daemon() -> Iterator[Start]:
     """Starts daemons and returns once they are ready; all are gone after the test."""
     started: list[Daemon] = []
 
-    def start(program: Program) -> Daemon:
-        daemon = Daemon(program)
+    def start(program: Program, *before: str) -> Daemon:
+        daemon = Daemon(program, *before)
         started.append(daemon)
         daemon.await_word("READY=1")
         return daemon
