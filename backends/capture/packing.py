@@ -3,14 +3,13 @@
 import errno
 import os
 from collections.abc import Callable
-from io import FileIO
 
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.progress import CaptureProgress
 from backends.capture.vacancy import is_vacated
 from backends.errors import LocalPathUnusable
-from backends.repository.chunker import Readable
+from backends.repository.chunker import SMALLEST, Readable
 from backends.repository.writer import RepositoryWriter, StoredFile
 
 #: A staged file is ours and regular; a link in its place would be an attack.
@@ -95,12 +94,27 @@ class Packing:
 
     def _pack(self, place: bytes, checksum: str | None) -> StoredContent | None:
         descriptor = os.open(place, OPEN_FLAGS)
-        with FileIO(descriptor, "rb") as stream:
-            if is_vacated(descriptor):
-                return self._ledger.find(os.fstat(descriptor))
-            stored = self.store(_Halting(stream, self._halt))
+        try:
             stat = os.fstat(descriptor)
+            if is_vacated(descriptor):
+                return self._ledger.find(stat)
+            stored = self._store_small(descriptor, stat.st_size)
+            if stored is None:
+                stored = self.store(_Halting(descriptor, self._halt))
+                stat = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
         return self.enter(stored, stat, checksum)
+
+    def _store_small(self, descriptor: int, size: int) -> StoredFile | None:
+        """By a single read, as most files can be; None where there is more or less to read."""
+        if size > SMALLEST or self._halt.is_over():
+            return None
+        content = os.pread(descriptor, size + 1, 0) if size else b""
+        if not content or len(content) != size:
+            return None
+        self._progress.count_read(size)
+        return self._writer.save_small(content)
 
 
 class _Counting:
@@ -120,11 +134,11 @@ class _Counting:
 class _Halting:
     """A stream that ends with an error once the capture is over; one file may take hours."""
 
-    def __init__(self, stream: FileIO, halt: Halt) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int, halt: Halt) -> None:
+        self._descriptor = descriptor
         self._halt = halt
 
     def read(self, size: int, /) -> bytes:
         if self._halt.is_over():
             raise OSError(_OVER, "the capture is over")
-        return self._stream.read(size) or b""
+        return os.read(self._descriptor, size)

@@ -183,6 +183,14 @@ class RepositoryWriter:
             return self._save_whole(first)
         return self._save_pieces(chain((first, second), pieces), on_pieces)
 
+    def save_small(self, content: bytes) -> StoredFile:
+        """Store the content of a file that is not to be cut; see `chunker.SMALLEST`.
+
+        Raises:
+            BackendError: the first failure of the writer.
+        """
+        return self._save_whole(content)
+
     def flush(self) -> None:
         """See that all that was saved before is in stored packs, and these in a stored index.
 
