@@ -104,6 +104,8 @@ class Desk:
     measure: Measure = field(default=lambda _: None)
     #: When runs make checkpoints; None for at the end only.
     checkpoints: CheckpointInterval | None = None
+    #: After so long the whole image is looked at.
+    walk_every: timedelta = timedelta(days=7)
     #: Raised by transactions that write, while it is set.
     database_fault: Exception | None = None
 
@@ -180,6 +182,7 @@ class Desk:
                 workers=2,
                 uploads=2,
                 checkpoints=self.checkpoints,
+                walk_every=self.walk_every,
             ),
             lease=lease,
         )

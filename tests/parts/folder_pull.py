@@ -31,6 +31,7 @@ class FolderPull:
         checksums: False for an rsync too old to give any.
         sent: Gets the names of the files that were sent, in order.
         asked: Gets what was asked for, call by call.
+        itemises: Names all that it changes, as a whole pull of rsync does.
     """
 
     source: Path
@@ -42,6 +43,8 @@ class FolderPull:
     checksums: bool = True
     sent: list[str] = field(default_factory=list)
     asked: list[PullSpec] = field(default_factory=list)
+    itemises: bool = False
+    changed: set[bytes] = field(default_factory=set)
     rsync_version: str = "3.5.0"
 
     def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
@@ -65,6 +68,7 @@ class FolderPull:
             seconds=1.0,
             attempts=1,
             rsync_version="3.5.0",
+            changed=frozenset(self.changed) if self.itemises else None,
         )
 
     def _send(
@@ -82,10 +86,12 @@ class FolderPull:
         received = bytes(len(content)) if spoil else content
         put(staged, received, file.stat().st_mtime_ns)
         self.sent.append(name)
+        self.changed.add(os.fsencode(name))
 
     def _delete(self) -> None:
         for path in sorted(self.image.rglob("*"), reverse=True):
             if not (self.source / path.relative_to(self.image)).exists():
+                self.changed.add(os.fsencode(path.relative_to(self.image)))
                 path.rmdir() if path.is_dir() else path.unlink()
 
 
