@@ -37,6 +37,7 @@ bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps 
 	@$(BIN)/python -m tests.benchmarks.bench_capture --measure all $(BENCH)
 	@$(BIN)/python -m tests.benchmarks.bench_writer
 	@$(BIN)/python -m tests.benchmarks.bench_reader
+	@$(BIN)/python -m tests.benchmarks.bench_plan
 	@for kind in sqlite postgresql; do \
 	  $(BIN)/python -m tests.benchmarks.bench_import --kind $$kind; \
 	  $(BIN)/python -m tests.benchmarks.bench_store --kind $$kind; \
