@@ -1,5 +1,6 @@
 """Checkpoints while a run goes on: whatever ends it, what had arrived by then is restorable."""
 
+import shutil
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 from backends.capture.checkpoints import CheckpointInterval
 from backends.errors import StoreUnreachable
 from backends.repository.snapshot import list_snapshots
+from backends.signing import SigningKey
 from daemon.domain.manifest import ChainedManifest, verify_chain
 from daemon.domain.run import RunState
 from daemon.domain.verification import Depth, Outcome
@@ -132,3 +134,69 @@ def test_a_checkpoint_has_older_versions_of_what_has_not_come(desk: Desk) -> Non
         assert {name: files[name] for name in before} == before
 
     assert desk.back_up(before=when_at("3", look)).state is RunState.VERIFIED
+
+
+def keep_checkpoint(desk: Desk) -> dict[str, bytes]:
+    """Finish a run, and put back what it removed: its last checkpoint, as a crash leaves it."""
+    kept: dict[str, bytes] = {}
+
+    def look() -> None:
+        wait_for_checkpoint(desk, "srv/0", "srv/1")
+        for prefix in (CHECKPOINTS, "snapshots/", "lapseguard/sums/"):
+            kept.update((name, desk.store.get(name)) for name in desk.store.names(prefix))
+
+    desk.back_up(before=when_at("3", look))
+    for name, content in kept.items():
+        desk.store.put(name, content)
+    return kept
+
+
+def test_a_checkpoint_that_its_run_has_outlived_is_removed(desk: Desk) -> None:
+    kept = keep_checkpoint(desk)
+    desk.back_up()
+    assert not set(kept) & set(desk.store.names(""))
+    assert [run.state for run in desk.runs()] == [RunState.VERIFIED] * 2
+    assert len(desk.store.names(MANIFESTS)) == 2
+
+
+def test_nobody_else_can_have_us_remove_snapshots(desk: Desk) -> None:
+    """A checkpoint signed with another key names a snapshot that is not ours to remove."""
+    kept = keep_checkpoint(desk)
+    desk.key = SigningKey.generate()
+    desk.back_up()
+    assert set(kept) <= set(desk.store.names(""))
+    assert any("signed with another key" in warning for warning in desk.watcher.warnings)
+
+
+def test_a_checkpoint_has_nothing_of_which_the_source_has_not_spoken(desk: Desk) -> None:
+    def look() -> None:
+        put(desk.image / "srv/stray", b"who knows")
+        put(desk.image / "srv/new/stray", b"who knows")
+        wait_for_checkpoint(desk, "srv/0", "srv/1", "srv/2")
+        newest = list_snapshots(desk.repository)[-1]
+        assert set(desk.files_of(newest.tree)) == {"srv/0", "srv/1", "srv/2"}
+        shutil.rmtree(desk.image / "srv/new")
+        (desk.image / "srv/stray").unlink()
+
+    def before(file: Path) -> None:
+        if file.name == "2":
+            put(desk.image / "srv/stray", b"who knows")
+        if file.name == "3":
+            look()
+
+    assert desk.back_up(before=before).state is RunState.VERIFIED
+
+
+def test_a_store_that_fails_for_a_while_costs_one_checkpoint(desk: Desk) -> None:
+    refused: list[str] = []
+
+    def refuse_once(key: str) -> None:
+        if key.startswith(CHECKPOINTS) and not refused:
+            refused.append(key)
+            raise StoreUnreachable("for a moment")
+
+    desk.store.obey = refuse_once
+    run = desk.back_up(before=when_at("3", lambda: wait_for_checkpoint(desk, "srv/0", "srv/1")))
+    assert run.state is RunState.VERIFIED
+    assert refused
+    assert any("checkpoint could not be made" in warning for warning in desk.watcher.warnings)
