@@ -13,6 +13,7 @@ from typing import Final
 from backends.repository.collecting import rare_collections
 from backends.repository.disguise import DisguisedMetadata
 from backends.repository.included import include_paths
+from backends.repository.parts import Wanted
 from backends.repository.reader import BlobReader
 from backends.repository.restore_report import Kept, RestoreLog, RestoreProgress, RestoreReport
 from backends.repository.restored_files import FileFiller, RestoredFile
@@ -33,6 +34,7 @@ def restore_tree(
     *,
     include: tuple[bytes, ...] = (),
     exclude: tuple[bytes, ...] = (),
+    part: Wanted | None = None,
     owners: bool | None = None,
     keep_damaged: bool = False,
     disguised: bool = False,
@@ -53,6 +55,7 @@ def restore_tree(
         include: Patterns of paths in the snapshot, see `included`; each means what fits it, what
             is below that, and the folders above. None means everything.
         exclude: Likewise, of what to leave out.
+        part: In place of both: one of several parts, see `parts`.
         owners: Restore owners and all that only they make harmless: setuid and setgid bits,
             devices, capabilities. By default exactly where we are root.
         keep_damaged: Keep a file of which some bytes cannot be read, with zeros in their place;
@@ -94,7 +97,7 @@ def restore_tree(
     )
     try:
         with rare_collections():
-            run.run(tree, include_paths(include, exclude))
+            run.run(tree, part or include_paths(include, exclude))
         if durable:
             place.sync()
         if not disguised:

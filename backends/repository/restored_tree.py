@@ -6,8 +6,8 @@ from functools import partial
 from typing import Final
 
 from backends.errors import RepositoryDamaged
-from backends.repository.included import Included
 from backends.repository.names import name_fault
+from backends.repository.parts import Wanted
 from backends.repository.reader import BlobReader, join, subtree_of
 from backends.repository.restore_report import RestoreLog
 from backends.repository.restored_files import FileFiller, RestoredFile
@@ -27,7 +27,7 @@ _UNKNOWN: Final = (NodeType.INVALID, NodeType.IRREGULAR)
 class _Folder:
     path: bytes
     node: Node | None
-    wanted: Included
+    wanted: Wanted
     entries: Iterator[Node]
     parent: "_Folder | None" = None
     #: None until something in it is wanted; False where it could not be made.
@@ -74,7 +74,7 @@ class TreeRestore:
         self._left: list[tuple[bytes, Node]] = []
         self._entries = 0
 
-    def run(self, tree: BlobId, wanted: Included) -> None:
+    def run(self, tree: BlobId, wanted: Wanted) -> None:
         """Make everything that is wanted of a tree.
 
         Raises:
@@ -114,7 +114,7 @@ class TreeRestore:
             self._plan(folder.path, node)
         return None
 
-    def _enter(self, parent: _Folder, node: Node, wanted: Included) -> _Folder | None:
+    def _enter(self, parent: _Folder, node: Node, wanted: Wanted) -> _Folder | None:
         path = join(parent.path, node.name)
         folder = _Folder(path, node, wanted, iter(()), parent)
         if wanted.whole and not self._make(folder):

@@ -43,6 +43,7 @@ class Wanted:
     include: tuple[bytes, ...]
     exclude: tuple[bytes, ...]
     staging: Path | None
+    staging_limit: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,7 @@ def restore_to(ctx: typer.Context, opened: OpenRestore, wanted: Wanted, output: 
         overwrite=wanted.overwrite,
         include=wanted.include,
         exclude=wanted.exclude,
+        staging_limit=wanted.staging_limit,
     )
     scratch = wanted.staging or opened.application.configuration.state_folder.root
     display = display_of(ctx, output)
@@ -150,6 +152,8 @@ def _say(output: Output, done: ReplacementReport, subject: Subject, place: str) 
         f"Restored {subject.words} to {place}: {done.restored.files:,} files, "
         f"{size(done.restored.bytes)}; sent {done.pushed.files:,} files, {size(done.pushed.bytes)}."
     )
+    if done.parts > 1:
+        output.warn(f"staged in {done.parts} parts: hard links between them are separate files now")
     for shortfall in done.restored.shortfalls:
         output.warn(f"{shortfall.reason}: {shortfall.count:,} entries")
     faults = (*done.pushed.omissions, *done.differences)
@@ -166,6 +170,7 @@ def _json(done: ReplacementReport, restored: Mapping[str, Json]) -> Json:
     return {
         **restored,
         "complete": done.complete,
+        "parts": done.parts,
         "sent_files": done.pushed.files,
         "sent_bytes": done.pushed.bytes,
         "differences": [

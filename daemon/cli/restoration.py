@@ -20,9 +20,11 @@ from daemon.cli.restore_options import (
     MaybeTargetOption,
     OverwriteOption,
     OwnersOption,
+    StagingLimitOption,
     StagingOption,
     SudoThereOption,
     ToOption,
+    bytes_from,
     order_from,
 )
 from daemon.cli.restore_output import (
@@ -64,6 +66,7 @@ def restore(
     sudo: SudoThereOption = False,
     overwrite: OverwriteOption = False,
     staging: StagingOption = None,
+    staging_limit: StagingLimitOption = None,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -90,6 +93,7 @@ def restore(
             include=order.include,
             exclude=order.exclude,
             staging=staging,
+            staging_limit=bytes_from(staging_limit),
         )
         return restore_to(ctx, opened, wanted, output)
 

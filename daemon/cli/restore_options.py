@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ByteSize, TypeAdapter, ValidationError
 
+from daemon.errors import InvalidValue
 from daemon.services.restoration import RestoreOrder
 
 ToOption = Annotated[
@@ -29,6 +31,14 @@ StagingOption = Annotated[
     typer.Option(
         metavar="DIR",
         help="With --to: where it is staged; by default in the state folder.",
+        show_default=False,
+    ),
+]
+StagingLimitOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="With --to: stage no more than this at a time, like 20GiB; in parts if need be.",
         show_default=False,
     ),
 ]
@@ -87,6 +97,16 @@ def order_from(
         exclude=patterns_from(exclude),
         owners=owners,
     )
+
+
+def bytes_from(text: str | None) -> int | None:
+    """A size as a person writes it. Raises InvalidValue."""
+    if text is None:
+        return None
+    try:
+        return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError as error:
+        raise InvalidValue(f"{text!r} is no size; it looks like 20GiB.") from error
 
 
 def patterns_from(given: list[str] | None) -> tuple[bytes, ...]:

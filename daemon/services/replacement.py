@@ -9,15 +9,16 @@ import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from backends.errors import LocalDiskFull, RemoteCommandFailed, TargetNotEmpty
+from backends.errors import RemoteCommandFailed, TargetNotEmpty
 from backends.process import Finished, readable
 from backends.repository.marker import is_marker, marker_name
+from backends.repository.parts import PER_ENTRY, Part
 from backends.repository.restore_report import RestoreProgress, RestoreReport
 from backends.rsync.push import PushReport, RsyncPush
 from backends.rsync.push_command import PushSpec, check_destination
@@ -29,8 +30,8 @@ from daemon.services.restore_preview import RestorePreview
 
 _LOOK_SECONDS: Final = 60.0
 _SYNC_SECONDS: Final = 1800.0
-#: Room that a file takes beyond its bytes, its attributes included.
-_PER_FILE: Final = 8192
+#: Of the room that is free.
+_SHARE: Final = 0.9
 _SHOWN: Final = 5
 
 
@@ -59,6 +60,7 @@ class ReplacementOrder:
         include: See `RestoreOrder`.
         exclude: Likewise.
         bandwidth: Bytes a second, or None.
+        staging_limit: Bytes that may be staged at a time; None: nearly all that are free.
     """
 
     target: SshTarget
@@ -68,6 +70,7 @@ class ReplacementOrder:
     include: tuple[RawPath, ...] = ()
     exclude: tuple[RawPath, ...] = ()
     bandwidth: int | None = None
+    staging_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,11 +81,13 @@ class ReplacementReport:
         restored: What was restored to staging.
         pushed: What was sent.
         differences: What is not on the server as it should be.
+        parts: How many times staging was filled; beyond one, hard links between parts are lost.
     """
 
     restored: RestoreReport
     pushed: PushReport
     differences: tuple[Omission, ...]
+    parts: int = 1
 
     @property
     def complete(self) -> bool:
@@ -101,7 +106,7 @@ def restore_to_server(
 
     Raises:
         TargetNotEmpty: something else is in the folder on the server.
-        LocalDiskFull: staging has no room for it.
+        LocalDiskFull: staging has no room for it, not even part by part.
         SshError, TransferError, StoreError, RepositoryError, LocalError.
     """
     image = staging_folder(restoration, order, scratch)
@@ -110,16 +115,17 @@ def restore_to_server(
         place = _Destination(shell, order, os.fsdecode(marker_name(restoration.tree)))
         place.look()
         total = restoration.preview(local)
-        _require_room(total, image, scratch)
+        room = order.staging_limit or _room(image, scratch)
+        parts = _parts(restoration, local, total, room)
         with watcher.restoring(total) as step:
-            restored = restoration.restore(local, step, disguised=True)
-        place.claim()
-        pushed, differences = _push(order, image, watcher, stop)
+            work = _Work(restoration, order, local, place, watcher, stop, step)
+            reports = [work.run(number, part) for number, part in enumerate(parts)]
         watcher.stage("waiting until it is on the server's disk")
-        place.finish(whole=not differences)
-    if not differences:
-        shutil.rmtree(image)
-    return ReplacementReport(restored=restored, pushed=pushed, differences=differences)
+        done = merge_reports(reports, total)
+        place.finish(whole=not done.differences)
+    if not done.differences:
+        shutil.rmtree(image, ignore_errors=True)
+    return done
 
 
 def staging_folder(restoration: Restoration, order: ReplacementOrder, scratch: Path) -> Path:
@@ -130,16 +136,74 @@ def staging_folder(restoration: Restoration, order: ReplacementOrder, scratch: P
     return scratch / f"push-{hashlib.sha256(text).hexdigest()[:16]}"
 
 
-def _require_room(total: RestorePreview, image: Path, scratch: Path) -> None:
-    if image.is_dir():
-        return  # some of it is there; the restore itself says when nothing more fits
-    needed = total.bytes + total.files * _PER_FILE
+def _room(image: Path, scratch: Path) -> int:
+    """Bytes that may be staged: what is free, and what an interrupted push holds already."""
+    left = sum(path.lstat().st_blocks * 512 for path in image.rglob("*")) if image.is_dir() else 0
     room = os.statvfs(scratch)
-    if needed > room.f_bavail * room.f_frsize:
-        raise LocalDiskFull(
-            f"The restore needs {needed >> 20:,} MiB in {scratch} on its way to the server.",
-            hint="Restore parts by --include one after the other, or choose another --staging.",
-        )
+    return int((left + room.f_bavail * room.f_frsize) * _SHARE)
+
+
+def _parts(
+    restoration: Restoration, order: RestoreOrder, total: RestorePreview, room: int
+) -> Iterator[Part | None]:
+    """Everything at once where it fits, which keeps all hard links; else part by part."""
+    entries = total.files + total.folders + total.others
+    if total.bytes + entries * PER_ENTRY <= room:
+        return iter((None,))
+    return restoration.cut(order, room)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Restores, pushes and compares one part after the other."""
+
+    restoration: Restoration
+    order: ReplacementOrder
+    local: RestoreOrder
+    place: "_Destination"
+    watcher: ReplacementWatcher
+    stop: threading.Event
+    step: Callable[[RestoreProgress], None]
+
+    def run(self, number: int, part: Part | None) -> ReplacementReport:
+        """One part; what is staged of it is removed once it has been compared there."""
+        image = self.local.target if part is None else self.local.target / f"part-{number}"
+        local = replace(self.local, target=image)
+        restored = self.restoration.restore(local, self.step, disguised=True, part=part)
+        self.place.claim()
+        pushed, differences = _push(self.order, image, self.watcher, self.stop)
+        if part is not None and not differences:
+            shutil.rmtree(image)
+        return ReplacementReport(restored=restored, pushed=pushed, differences=differences)
+
+
+def merge_reports(reports: Sequence[ReplacementReport], total: RestorePreview) -> ReplacementReport:
+    """The parts as one; patterns that nothing fits are failures. Pure."""
+    if len(reports) == 1:
+        return reports[0]
+    restored = [report.restored for report in reports]
+    missing = (
+        Omission(path=path, reason="the snapshot has no such path") for path in total.missing
+    )
+    whole = RestoreReport(
+        files=sum(each.files for each in restored),
+        bytes=sum(each.bytes for each in restored),
+        links=sum(each.links for each in restored),
+        folders=total.folders,
+        others=sum(each.others for each in restored),
+        skipped=tuple(found for each in restored for found in each.skipped),
+        failures=(*missing, *(found for each in restored for found in each.failures)),
+        shortfalls=tuple(found for each in restored for found in each.shortfalls),
+    )
+    pushed = PushReport(
+        files=sum(report.pushed.files for report in reports),
+        bytes=sum(report.pushed.bytes for report in reports),
+        omissions=tuple(found for report in reports for found in report.pushed.omissions),
+    )
+    differences = tuple(found for report in reports for found in report.differences)
+    return ReplacementReport(
+        restored=whole, pushed=pushed, differences=differences, parts=len(reports)
+    )
 
 
 def _push(

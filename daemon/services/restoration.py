@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import TargetNotEmpty
+from backends.repository.included import include_paths
 from backends.repository.marker import is_marker
 from backends.repository.mending import recover_index
+from backends.repository.parts import Part, cut_into_parts
 from backends.repository.reader import BlobReader
 from backends.repository.restore import restore_tree
 from backends.repository.restore_report import RestoreProgress, RestoreReport
@@ -53,12 +55,18 @@ class Restoration:
         """Add up what would be restored. Raises StoreError."""
         return preview_restore(self._reader, self.tree, order.include, order.exclude)
 
+    def cut(self, order: RestoreOrder, limit: int) -> Iterator[Part]:
+        """Cut what is ordered into parts of so many bytes at most; see `cut_into_parts`."""
+        wanted = include_paths(order.include, order.exclude)
+        return cut_into_parts(self._reader, self.tree, wanted, limit)
+
     def restore(
         self,
         order: RestoreOrder,
         progress: Callable[[RestoreProgress], None],
         *,
         disguised: bool = False,
+        part: Part | None = None,
     ) -> RestoreReport:
         """Restore what is ordered; see `restore_tree`, also for what it raises."""
         return restore_tree(
@@ -67,6 +75,7 @@ class Restoration:
             order.target,
             include=order.include,
             exclude=order.exclude,
+            part=part,
             owners=order.owners,
             disguised=disguised,
             durable=not disguised,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,27 @@ def test_everything_arrives_on_the_new_server_as_it_was(
     assert [each for each in differences if "socket" not in each] == []
     assert not [entry.name for entry in there.iterdir() if entry.name.startswith(".")]
     assert not list(saved.program.state.glob("push-*"))
+
+
+def test_what_is_larger_than_staging_arrives_in_parts(
+    saved: Installation, sshd: Sshd, nasty_tree: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    left = ("--exclude", str(nasty_tree / "hard-links"))
+    asked = words(saved, sshd, there, "--host-key", sshd.host_key, *left)
+
+    done = json.loads(saved.program.do(*asked, "--staging-limit", "24MiB", "--json"))
+
+    assert (done["complete"], done["parts"] > 2) == (True, True)
+    skip = {
+        os.fsencode(path.relative_to(nasty_tree))
+        for path in (nasty_tree / "hard-links", *(nasty_tree / "hard-links").rglob("*"))
+    }
+    differences = compare_trees(nasty_tree, there / nasty_tree.relative_to("/"), skip=skip)
+    assert [each for each in differences if "socket" not in each] == []
+    assert not list(saved.program.state.glob("push-*"))
+    refused = saved.program.run(*asked, "--overwrite", "--staging-limit", "1MiB")
+    assert (refused.exit_code, "alone takes" in refused.err) == (1, True)
 
 
 def test_the_folder_itself_keeps_its_mode_and_what_else_is_in_it(
@@ -101,20 +123,16 @@ def test_a_key_is_pinned_before_anything_is_sent(
 
 
 def test_without_root_there_what_could_not_be_set_makes_it_incomplete(
-    saved: Installation, unprivileged_sshd: Sshd, nasty_tree: Path, tmp_path: Path
+    saved: Installation, unprivileged_sshd: Sshd, nasty_tree: Path
 ) -> None:
-    there = tmp_path / "there"
-    there.mkdir()
-    there.chmod(0o777)
-    for folder in tmp_path.parents[:-1]:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    tmp_path.chmod(0o755)
-    key = unprivileged_sshd.host_key
-    wanted = str(nasty_tree / "modes")
+    # Not below the folder of the tests, which no other user may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        there = Path(folder)
+        there.chmod(0o777)
+        pinned = ("--host-key", unprivileged_sshd.host_key)
+        wanted = ("--include", str(nasty_tree / "modes"))
 
-    ended = saved.program.run(
-        *words(saved, unprivileged_sshd, there, "--host-key", key, "--include", wanted)
-    )
+        ended = saved.program.run(*words(saved, unprivileged_sshd, there, *pinned, *wanted))
 
     assert ended.exit_code == 3, ended.err
     assert "Incomplete" in ended.out
