@@ -37,11 +37,6 @@ class Bandwidth:
         return cls(stretches=(Stretch(begin=time(), rate=rate),))
 
     @property
-    def varies(self) -> bool:
-        """Whether there is more than one rate."""
-        return len({stretch.rate for stretch in self.stretches}) > 1
-
-    @property
     def slowest(self) -> int | None:
         """What there is at any time of the day: what is planned with. None for no limit."""
         return min((each.rate for each in self.stretches if each.rate is not None), default=None)

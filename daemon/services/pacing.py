@@ -45,10 +45,6 @@ class Pacing:
         """
         self._part = part
 
-    def varies(self, store: str) -> bool:
-        """Whether what a run that writes to this store may use depends on the time of the day."""
-        return any(each.varies for each in self._limits(store))
-
     def pull_rate(self, store: str, assigned: int | None = None) -> Rate:
         """How fast a run may pull that writes to this store.
 

@@ -72,6 +72,19 @@ def test_nothing_is_owed_without_a_limit() -> None:
     assert bucket.due() == 0
 
 
+def test_what_was_owed_is_forgiven_while_there_is_no_limit() -> None:
+    clock, limit = Moment(), Limit(100)
+    bucket = Bucket(limit, monotonic=clock)
+    bucket.spend(1000)
+    limit.rate = None
+    bucket.spend(1000)
+    bucket.due()
+
+    limit.rate = 100
+
+    assert bucket.due() == 0
+
+
 @given(st.lists(st.integers(1, 10_000), min_size=1), st.integers(1, 1000))
 def test_who_waits_each_time_keeps_within_the_rate(amounts: list[int], rate: int) -> None:
     clock = Moment()

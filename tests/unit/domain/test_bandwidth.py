@@ -33,13 +33,11 @@ def test_times_are_those_of_the_zone_winter_and_summer() -> None:
 
 def test_planning_takes_the_slowest() -> None:
     assert WORKDAY.slowest == 2_000_000
-    assert WORKDAY.varies
 
 
-def test_one_rate_around_the_clock_varies_with_nothing() -> None:
+def test_one_rate_holds_around_the_clock() -> None:
     constant = Bandwidth.constant(5000)
 
-    assert not constant.varies
     assert constant.slowest == 5000
     assert constant.at(datetime(2026, 1, 1, tzinfo=UTC)) == 5000
 
