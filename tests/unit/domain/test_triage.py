@@ -111,11 +111,25 @@ def test_who_is_given_up_takes_a_slot_that_nobody_else_needs():
 
 
 def test_a_pause_after_a_failure_holds_for_those_that_are_given_up_as_well():
+    """There are slots enough; what does not fit is the bandwidth of another store."""
     failed = an_attempt(finished_at=NOW - timedelta(seconds=10), failures=3, lease_until=NOW - HOUR)
-    lost = a_server("lost", 3 * HOUR, 2.5, value=1, attempt=failed)
-    runs = strictly(lost, a_server("web", 3 * HOUR, 2, value=9), slots=1)
-    assert not runs["lost"].feasible
-    assert strictly(lost)["lost"].start_at > NOW
+    lost = a_server("lost", 3 * HOUR, 5, attempt=failed, store="other")
+    crowd = [a_server(name, 5 * HOUR, 3) for name in "ab"]
+    rate = strictly(*crowd)["a"].demand.estimate.rate
+    runs = strictly(lost, *crowd, slots=4, stores={"main": rate + 1})
+    assert sum(run.feasible for run in runs.values()) == 1
+    assert NOW < runs["lost"].start_at < NOW + HOUR
+
+
+def test_what_counts_is_the_value_for_the_time_and_not_the_time_alone():
+    """Two stretches of four hours; in the first the smaller ones are worth more, then the large."""
+    fleet = [
+        a_server("large-1", 4.2 * HOUR, 4, value=4),
+        *(a_server(f"half-{n}", 4.2 * HOUR, 2, value=3) for n in range(2)),
+        a_server("large-2", 8.4 * HOUR, 4, value=5),
+        *(a_server(f"small-{n}", 8.4 * HOUR, 1, value=1) for n in range(4)),
+    ]
+    assert feasible(*fleet) == {"half-0", "half-1", "large-2"}
 
 
 def test_those_that_fit_are_told_their_start_without_those_that_do_not():
@@ -138,7 +152,7 @@ def test_the_status_calls_nobody_late_who_fits():
 
 def test_bandwidth_goes_to_what_is_worth_most_as_well():
     """Two slots, but bandwidth for one of them at a time."""
-    fleet = [a_server("cheap", 5 * HOUR, 3, value=1), a_server("dear", 5 * HOUR, 3, value=2)]
+    fleet = [a_server("cheap", 4.5 * HOUR, 3, value=1), a_server("dear", 5 * HOUR, 3, value=2)]
     rate = strictly(*fleet)["dear"].demand.estimate.rate
     assert feasible(*fleet, slots=2) == {"cheap", "dear"}
     assert feasible(*fleet, slots=2, bandwidth=rate + 1) == {"dear"}
