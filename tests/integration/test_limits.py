@@ -26,7 +26,7 @@ def limited(program: Program, everything: str, store: str) -> None:
 
 @pytest.fixture
 def application(installed: Program) -> Iterator[Application]:
-    limited(installed, "4 KiB", "2 KiB")
+    limited(installed, "32 KiB", "16 KiB")
     found = start(load_configuration(installed.settings))
     yield found
     found.close()
@@ -44,8 +44,8 @@ def test_what_a_run_sends_to_its_store_counts_towards_both_limits(
     place.store.put("data/" + "0" * 64, OBJECT)
 
     everything, store = debts(application)
-    assert 1900 < everything <= 2048
-    assert 3900 < store <= 4096
+    assert 200 < everything <= 256
+    assert 450 < store <= 512
 
 
 def test_a_restore_is_held_up_by_nothing(application: Application) -> None:
@@ -59,11 +59,11 @@ def test_a_restore_is_held_up_by_nothing(application: Application) -> None:
 def test_settings_that_are_read_again_hold_for_runs_under_way(
     application: Application, installed: Program
 ) -> None:
-    rate, share = (application.pacing.pull_rate("main", given) for given in (None, KIB))
-    assert (rate(), share()) == (2 * KIB, KIB)
+    rate, share = (application.pacing.pull_rate("main", given) for given in (None, 20 * KIB))
+    assert (rate(), share()) == (16 * KIB, 20 * KIB)
     text = installed.settings.read_text()
-    installed.settings.write_text(text.replace("4 KiB", "1 KiB").replace("2 KiB", "8 KiB"))
+    installed.settings.write_text(text.replace("32 KiB", "8 KiB"))
 
     application.reconfigured(load_configuration(Path(installed.settings)))
 
-    assert rate() == KIB
+    assert rate() == 8 * KIB
