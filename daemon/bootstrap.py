@@ -4,6 +4,7 @@ Heavy parts are imported by the function that needs them: most commands need few
 """
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from backends.objectstore.s3_address import S3Address, S3Credentials
     from backends.pacing import Rate
     from backends.signing import SigningKey
-    from backends.types import PullSpec
+    from backends.snapshot.commands import Shell
+    from backends.types import PullSpec, SshTarget
     from daemon.services.backup import BackupTools
     from daemon.services.destination import Destination, Patience
     from daemon.services.fleet_import import FleetImport
@@ -323,6 +325,7 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
             journal=journal, stop=lease.stop, room=room, rate=pull_rate
         ),
         measure=lambda spec: _measure(spec, application.clock),
+        open_shell=_open_shell,
         signing_key=lambda: signing_key(configuration),
         staging=folder.staging,
         identity=folder.ssh_identity,
@@ -344,6 +347,12 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
             ),
         ),
     )
+
+
+def _open_shell(target: "SshTarget") -> "AbstractContextManager[Shell]":
+    from backends.shell import RemoteShell  # noqa: PLC0415 - loads paramiko
+
+    return RemoteShell(target)
 
 
 def _measure(spec: "PullSpec", clock: Clock) -> int | None:

@@ -5,7 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import DumpInvalid
+from backends.source_errors import (
+    DumpInvalid,
+)
 
 #: Dumps lie below this folder of the captured tree, which no server has itself.
 FOLDER: Final = ".lapseguard/dumps"

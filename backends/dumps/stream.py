@@ -15,7 +15,6 @@ from backends.dumps.dump import Dump
 from backends.errors import (
     BackendError,
     BudgetExceeded,
-    DumpFailed,
     LocalDiskFull,
     LocalPathUnusable,
     ProcessStopped,
@@ -23,6 +22,9 @@ from backends.errors import (
     TransferInterrupted,
 )
 from backends.process import Running, readable
+from backends.source_errors import (
+    DumpFailed,
+)
 from backends.ssh import check_identity, pinned_known_hosts, ssh_argv, ssh_failure
 from backends.types import SshTarget
 

@@ -19,11 +19,13 @@ from typing import Any, Final
 from backends.errors import (
     BackendError,
     ProcessTimeout,
-    ProviderError,
-    ProviderUnreachable,
 )
 from backends.process import readable, run
 from backends.provider.snapshot import ProviderSnapshot, SnapshotState, VolumeCopy, check_run
+from backends.source_errors import (
+    ProviderError,
+    ProviderUnreachable,
+)
 
 KIND: Final = "command"
 _WHOLE: Final = 100

@@ -12,7 +12,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from backends.errors import (
+from backends.source_errors import (
     ProviderError,
     ProviderRefused,
     ProviderTargetMissing,

@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from backends.errors import (
+    TransferInterrupted,
+)
+from backends.source_errors import (
     ProviderError,
     ProviderSnapshotFailed,
     ProviderSnapshotPending,
     ProviderTargetMissing,
-    TransferInterrupted,
 )
 
 #: Seconds between two looks at a snapshot under way, at first and at most.

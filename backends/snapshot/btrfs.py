@@ -14,7 +14,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import BackendError, SnapshotFailed
+from backends.errors import (
+    BackendError,
+)
 from backends.snapshot.commands import Commands
 from backends.snapshot.freezer import Frozen, Layer, Undo
 from backends.snapshot.view import (
@@ -26,6 +28,9 @@ from backends.snapshot.view import (
     is_name,
 )
 from backends.snapshot.volume import Volume
+from backends.source_errors import (
+    SnapshotFailed,
+)
 
 KIND: Final = "btrfs"
 FOLDER: Final = ".lapseguard"

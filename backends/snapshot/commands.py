@@ -7,15 +7,17 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from backends.errors import (
+    SshError,
+)
+from backends.process import Finished, readable
+from backends.source_errors import (
     SnapshotBusy,
     SnapshotDenied,
     SnapshotError,
     SnapshotFailed,
     SnapshotNoSpace,
     SnapshotUnsupported,
-    SshError,
 )
-from backends.process import Finished, readable
 
 #: Seconds for one command; a snapshot waits for the file system to come to rest.
 TIMEOUT = 120.0

@@ -9,9 +9,6 @@ from datetime import datetime
 from backends.errors import (
     BackendError,
     RemoteCommandFailed,
-    SnapshotError,
-    SnapshotUnsupported,
-    SourcePathLeaves,
 )
 from backends.snapshot.assembly import KIND as VIEW
 from backends.snapshot.assembly import assemble, leftover_views, take_down
@@ -31,6 +28,11 @@ from backends.snapshot.view import (
 )
 from backends.snapshot.volume import FINDMNT, Volume, parse_mounts, volumes_of
 from backends.snapshot.zfs import ZfsFreezer
+from backends.source_errors import (
+    SnapshotError,
+    SnapshotUnsupported,
+    SourcePathLeaves,
+)
 
 AUTO = "auto"
 #: In the order in which `auto` tries them: the cheapest to find out first.

@@ -12,10 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from backends.errors import BackendError, HookFailed, RemoteCommandFailed
+from backends.errors import (
+    BackendError,
+    RemoteCommandFailed,
+)
 from backends.process import readable
 from backends.snapshot.commands import Commands
 from backends.snapshot.view import Consistency, FrozenPart, FrozenView, SnapshotRequest
+from backends.source_errors import (
+    HookFailed,
+)
 
 KIND: Final = "hook"
 

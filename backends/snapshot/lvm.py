@@ -13,12 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from backends.errors import (
-    SnapshotFailed,
-    SnapshotLost,
-    SnapshotNoSpace,
-    SnapshotUnsupported,
-)
 from backends.snapshot.commands import Commands
 from backends.snapshot.freezer import Frozen, Layer, Undo
 from backends.snapshot.view import (
@@ -29,6 +23,12 @@ from backends.snapshot.view import (
     is_name,
 )
 from backends.snapshot.volume import Volume
+from backends.source_errors import (
+    SnapshotFailed,
+    SnapshotLost,
+    SnapshotNoSpace,
+    SnapshotUnsupported,
+)
 
 KIND: Final = "lvm"
 TAG: Final = "lapseguard"

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from backends.errors import SnapshotFailed
 from backends.snapshot.volume import is_at_or_below
+from backends.source_errors import (
+    SnapshotFailed,
+)
 
 #: Above all views on a server.
 VIEWS: Final = "/run/lapseguard"

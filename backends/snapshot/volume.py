@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from backends.errors import SnapshotFailed
+from backends.source_errors import (
+    SnapshotFailed,
+)
 
 #: Lists every mount of the server; `-v` leaves out the `[/subvolume]` behind a source.
 FINDMNT = ("findmnt", "-J", "-l", "-v", "-o", "TARGET,SOURCE,FSTYPE,FSROOT,OPTIONS")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from backends.errors import SnapshotFailed
 from backends.snapshot.commands import Commands
 from backends.snapshot.freezer import Frozen, Layer, Undo
 from backends.snapshot.view import (
@@ -19,6 +18,9 @@ from backends.snapshot.view import (
     is_name,
 )
 from backends.snapshot.volume import Volume
+from backends.source_errors import (
+    SnapshotFailed,
+)
 
 KIND: Final = "zfs"
 _MARK: Final = "@lapseguard-"

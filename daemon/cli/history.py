@@ -10,6 +10,7 @@ from daemon.cli.output import Json, JsonOption, Output, instant, size, span
 from daemon.domain.history import HistoryRow, history_json
 from daemon.domain.manifest import Manifest
 from daemon.domain.pathtext import write_path
+from daemon.domain.source import SourcePart
 from daemon.domain.verification import Verification
 from daemon.errors import NotFound
 from daemon.printable import printable
@@ -129,12 +130,18 @@ def _manifest_fields(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "repository", manifest.repository.url
     yield "paths", "\n".join(manifest.paths)
     yield "source", f"{manifest.source.kind}, consistency {manifest.source.consistency.value}"
+    yield "frozen", "\n".join(map(_part_text, manifest.source.parts))
     yield "compared", _comparison_text(manifest)
     yield "packs", f"{len(manifest.packs):,}, {size(sum(pack.size for pack in manifest.packs))}"
     yield "contracts", "\n".join(f"{c.name}: expires {c.expiry}" for c in manifest.contracts)
     yield "tools", ", ".join(f"{tool.name} {tool.version}" for tool in manifest.tools)
     yield "manifest", f"number {manifest.sequence}, sha256 {record.manifest.sha256}"
     yield "proof", "" if record.verifications else "none"
+
+
+def _part_text(part: SourcePart) -> str:
+    text = f"{part.target}: {part.kind}, {part.consistency.value}, {instant(part.taken_at)}"
+    return f"{text} ({part.reason})" if part.reason else text
 
 
 def _comparison_text(manifest: Manifest) -> str:
@@ -214,6 +221,17 @@ def _manifest_json(manifest: Manifest) -> Json:
         },
         "source": manifest.source.kind,
         "consistency": manifest.source.consistency.value,
+        "source_parts": [
+            {
+                "target": part.target,
+                "kind": part.kind,
+                "id": part.id,
+                "taken_at": instant(part.taken_at),
+                "consistency": part.consistency.value,
+                "reason": part.reason,
+            }
+            for part in manifest.source.parts
+        ],
         "contracts": [
             {"contract": c.name, "provider": c.provider, "expires": instant(c.expires_at)}
             for c in manifest.contracts

@@ -88,6 +88,10 @@ class Fields:
             raise InvalidValue(f"{self._where} has no {name}.")
         return self._rest.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a member."""
+        return name in self._rest
+
     def text(self, name: str) -> str:
         """A text."""
         value = self.take(name)

@@ -18,23 +18,13 @@ from daemon.domain.identifier import check_run_id, check_sha256
 from daemon.domain.instant import as_utc
 from daemon.domain.pathtext import RawPath
 from daemon.domain.run import RunKind
+from daemon.domain.source import LIVE, SourceView
 from daemon.domain.verification import Depth, Outcome
 from daemon.errors import ManifestInvalid
 
 MANIFEST_PREFIX: Final = "lapseguard/manifests/"
 _KEY: Final = re.compile(re.escape(MANIFEST_PREFIX) + r"(\d{8})-(\d{8}T\d{6}Z-[0-9a-f]{6})\.json")
 _HIGHEST_SEQUENCE: Final = 99_999_999
-
-
-class Consistency(enum.Enum):
-    """What kind of moment the captured files show."""
-
-    #: Files were read one after another while the server went on.
-    NONE = "none"
-    #: One instant, as after a power cut.
-    CRASH = "crash"
-    #: One instant, with the applications brought to rest or dumped.
-    APPLICATION = "application"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +56,6 @@ class ContractFact:
             expiry=contract.expiry,
             expires_at=contract.expiry.instant(),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceView:
-    """What the files were read from: the kind of source snapshot (`none`, `btrfs`, …)."""
-
-    kind: str = "none"
-    consistency: Consistency = Consistency.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +206,7 @@ class Manifest:
     paths: tuple[str, ...]
     excludes: tuple[str, ...] = ()
     contracts: tuple[ContractFact, ...] = ()
-    source: SourceView = SourceView()
+    source: SourceView = LIVE
     started_at: datetime
     finished_at: datetime
     files: int

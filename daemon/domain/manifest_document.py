@@ -26,19 +26,18 @@ from daemon.domain.canonical import (
 from daemon.domain.contract import Expiry
 from daemon.domain.instant import read_instant, write_instant
 from daemon.domain.manifest import (
-    Consistency,
     ContractFact,
     Manifest,
     PackFact,
     RepositoryFact,
     SourceComparison,
-    SourceView,
     SumsFact,
     ToolVersion,
     VerificationFact,
 )
 from daemon.domain.pathtext import read_path, write_path
 from daemon.domain.run import RunKind
+from daemon.domain.source import Consistency, SourcePart, SourceView
 from daemon.domain.verification import Depth, Outcome
 from daemon.errors import InvalidValue, ManifestInvalid
 
@@ -169,10 +168,10 @@ def _encode_figures(manifest: Manifest) -> JsonObject:
 
 
 def _encode_facts(manifest: Manifest) -> JsonObject:
-    source, comparison = manifest.source, manifest.comparison
+    comparison = manifest.comparison
     repository, verification = manifest.repository, manifest.verification
     return {
-        "source": {"kind": source.kind, "consistency": source.consistency.value},
+        "source": _encode_source(manifest.source),
         "repository": {
             "id": repository.id,
             "url": repository.url,
@@ -192,6 +191,24 @@ def _encode_facts(manifest: Manifest) -> JsonObject:
             "checked_at": write_instant(verification.checked_at),
         },
     }
+
+
+def _encode_source(source: SourceView) -> JsonObject:
+    whole = {"kind": source.kind, "consistency": source.consistency.value}
+    if not source.parts:
+        return {**whole}
+    parts = [
+        {
+            "target": part.target,
+            "kind": part.kind,
+            "id": part.id,
+            "taken_at": write_instant(part.taken_at),
+            "consistency": part.consistency.value,
+            "reason": _tidy(part.reason),
+        }
+        for part in source.parts
+    ]
+    return {**whole, "parts": parts}
 
 
 def _encode_contract(contract: ContractFact) -> JsonObject:
@@ -284,7 +301,21 @@ def _decode_contract(fields: Fields) -> ContractFact:
 
 def _decode_source(fields: Fields) -> SourceView:
     return SourceView(
-        kind=fields.text("kind"), consistency=_member(Consistency, fields.text("consistency"))
+        kind=fields.text("kind"),
+        consistency=_member(Consistency, fields.text("consistency")),
+        # Manifests of servers that are read live have none.
+        parts=fields.each("parts", _decode_part) if fields.has("parts") else (),
+    )
+
+
+def _decode_part(fields: Fields) -> SourcePart:
+    return SourcePart(
+        target=fields.text("target"),
+        kind=fields.text("kind"),
+        id=fields.text("id"),
+        taken_at=read_instant(fields.text("taken_at")),
+        consistency=_member(Consistency, fields.text("consistency")),
+        reason=fields.text("reason"),
     )
 
 

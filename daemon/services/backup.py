@@ -52,6 +52,7 @@ from daemon.services.request import pull_spec
 from daemon.services.salvage import salvage_checkpoints
 from daemon.services.sealing import seal, store_sums
 from daemon.services.shortfall import shortfall_of
+from daemon.services.source import HeldSource, SourceTools, hold_source
 from daemon.services.stopping import Stopping
 
 __all__ = ["BackupObserver", "BackupTools", "back_up"]
@@ -239,19 +240,12 @@ class _Attempt:
         head = find_head(repository.store, repository.id, self.tools.units, warn)
         baseline = survey(repository, head, warn)
         spec = pull_spec(self.server, staging.image, self.tools.identity, self.bandwidth)
-        done = deposit(
-            baseline,
-            spec=spec,
-            staging=staging,
-            make_pull=lambda journal, room: self.tools.make_pull(journal, self.claim.lease, room),
-            tuning=self.tools.tuning,
-            watch=lambda progress: self._watch(baseline, spec, progress),
-            now=self.tools.clock.now(),
-            plan_checkpoints=self._plan_checkpoints(baseline, spec, key, lock),
-            whole=self.depth > Depth.STORED,
-            precious=self.precious,
-            halt=self.stopping,
-        )
+        with hold_source(
+            SourceTools.of(self.tools, warn), self.claim.run, self.server, spec
+        ) as source:
+            done = self._deposit(baseline, staging, source, key, lock)
+            # Of what was frozen no longer, nobody knows what was read.
+            source.check()
         if self.claim.run.state is RunState.PULLING:
             self.claim.enter(RunState.STORING)
         lock.ensure()
@@ -267,8 +261,31 @@ class _Attempt:
             baseline=baseline, done=done, captured=done.captured(snapshot), staging=staging
         )
 
+    def _deposit(
+        self,
+        baseline: Baseline,
+        staging: Staging,
+        source: HeldSource,
+        key: SigningKey,
+        lock: HeldLock,
+    ) -> Deposit:
+        done = deposit(
+            baseline,
+            spec=source.spec,
+            staging=staging,
+            make_pull=lambda journal, room: self.tools.make_pull(journal, self.claim.lease, room),
+            tuning=self.tools.tuning,
+            watch=lambda progress: self._watch(baseline, source.spec, progress),
+            now=self.tools.clock.now(),
+            plan_checkpoints=self._plan_checkpoints(baseline, source, key, lock),
+            whole=self.depth > Depth.STORED,
+            precious=self.precious,
+            halt=self.stopping,
+        )
+        return replace(done, source=source.view)
+
     def _plan_checkpoints(
-        self, baseline: Baseline, spec: PullSpec, key: SigningKey, lock: HeldLock
+        self, baseline: Baseline, source: HeldSource, key: SigningKey, lock: HeldLock
     ) -> PlanCheckpoints | None:
         """None where there are none, and where a run is stored once more."""
         interval = self.tools.tuning.checkpoints
@@ -278,7 +295,8 @@ class _Attempt:
             run=self.claim.run,
             server=self.server,
             contracts=self.contracts,
-            spec=spec,
+            spec=source.spec,
+            source=source.view,
             key=key,
             now=self.tools.clock.now,
             ensure=(lock.ensure, self.claim.lease.check),

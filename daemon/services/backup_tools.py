@@ -11,6 +11,8 @@ from backends.capture.progress import CaptureProgress
 from backends.protocols import SourcePull
 from backends.rsync.brake import Room
 from backends.signing import SigningKey
+from backends.snapshot.commands import Shell
+from backends.types import SshTarget
 from daemon.clock import Clock
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
@@ -35,6 +37,7 @@ class BackupTools:
         destination: The same repository, to be opened.
         make_pull: Makes the pull from its journal, the lease that may stop it, and its room.
         measure: Asks a server how much there is to pull.
+        open_shell: Logs in to a server to freeze it.
         signing_key: Reads the key that signs manifests.
         staging: Folder above all staging folders.
         identity: SSH key of servers that name none.
@@ -52,6 +55,7 @@ class BackupTools:
     destination: Callable[[str | None, str, Patience], Destination]
     make_pull: Callable[[Callable[[bytes], object], Lease, Room], SourcePull]
     measure: Measure
+    open_shell: Callable[[SshTarget], AbstractContextManager[Shell]]
     signing_key: Callable[[], SigningKey]
     staging: Path
     identity: Path

@@ -33,6 +33,7 @@ from daemon.domain.manifest import PackFact, VerificationFact, sums_key
 from daemon.domain.manifest_document import write_manifest
 from daemon.domain.run import Run
 from daemon.domain.server import Server
+from daemon.domain.source import SourceView
 from daemon.domain.verification import Depth, Outcome
 from daemon.services.baseline import Baseline
 from daemon.services.deposit import Deposit, save_repository_snapshot
@@ -49,7 +50,7 @@ class Occasion:
     """The run whose checkpoints are kept.
 
     Attributes:
-        run, server, contracts, spec: What goes into its manifest.
+        run, server, contracts, spec, source: What goes into its manifest.
         key: Signs.
         now: The time.
         ensure: Raise where this run may not write any more.
@@ -61,6 +62,7 @@ class Occasion:
     server: Server
     contracts: tuple[Contract, ...]
     spec: PullSpec
+    source: SourceView
     key: SigningKey
     now: Callable[[], datetime]
     ensure: tuple[Callable[[], None], ...]
@@ -166,6 +168,7 @@ class CheckpointKeeper:
             receipts=receipts,
             totals=writer.totals,
             sums=sums,
+            source=self._occasion.source,
         )
 
     def _earlier_listing(self) -> bytes | None:

@@ -21,6 +21,7 @@ from backends.rsync.brake import NoLimit, Room
 from backends.types import PackReceipt, PullSpec
 from daemon import __version__
 from daemon.domain.run import Captured
+from daemon.domain.source import LIVE, SourceView
 from daemon.services.baseline import Baseline
 from daemon.services.imagemark import next_mark, trusted_mark
 from daemon.services.listing import SumsListing, edit_listing
@@ -68,6 +69,7 @@ class Deposit:
         totals: What was new.
         sums: The compressed SHA256SUMS listing, not stored yet.
         mark: What the staging image is once the run has ended in order.
+        source: What was read.
     """
 
     report: CaptureReport
@@ -75,6 +77,7 @@ class Deposit:
     totals: WriterTotals
     sums: bytes
     mark: ImageMark | None = None
+    source: SourceView = LIVE
 
     @property
     def complete(self) -> bool:

@@ -161,6 +161,7 @@ def compose(
             ToolVersion(name="lapseguard", version=__version__),
             ToolVersion(name="rsync", version=report.pull.rsync_version),
         ),
+        source=done.source,
         comparison=_comparison(done, baseline),
         sums=sums,
         verification=verification,

@@ -20,10 +20,12 @@ from backends.dumps.stream import DumpReport, save_dump
 from backends.errors import (
     BackendError,
     BudgetExceeded,
-    DumpFailed,
     HostUnreachable,
     LocalDiskFull,
     TransferInterrupted,
+)
+from backends.source_errors import (
+    DumpFailed,
 )
 from tests.parts.databases import PostgresCluster
 from tests.parts.requirement import require_program

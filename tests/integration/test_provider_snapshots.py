@@ -9,13 +9,6 @@ import pytest
 from botocore.config import Config
 
 from backends.errors import (
-    ProviderError,
-    ProviderRefused,
-    ProviderSnapshotFailed,
-    ProviderSnapshotPending,
-    ProviderTargetMissing,
-    ProviderThrottled,
-    ProviderUnreachable,
     TransferInterrupted,
 )
 from backends.provider.command import CommandSnapshots
@@ -24,6 +17,15 @@ from backends.provider.snapshot import (
     ProviderSnapshot,
     SnapshotState,
     wait_for,
+)
+from backends.source_errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderSnapshotFailed,
+    ProviderSnapshotPending,
+    ProviderTargetMissing,
+    ProviderThrottled,
+    ProviderUnreachable,
 )
 from tests.parts.cloud import cloud
 from tests.parts.faulty_proxy import Fault, FaultyProxy

@@ -11,11 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from backends.errors import SnapshotDenied, SnapshotUnsupported, SourcePathLeaves
 from backends.shell import RemoteShell
 from backends.snapshot.commands import Commands
 from backends.snapshot.hold import hold, leftovers, release
 from backends.snapshot.view import Consistency, FrozenView, Leftover, SnapshotRequest
+from backends.source_errors import (
+    SnapshotDenied,
+    SnapshotUnsupported,
+    SourcePathLeaves,
+)
 from tests.parts.btrfs import btrfs, subvolume
 from tests.parts.sshd import Sshd
 

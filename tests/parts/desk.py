@@ -3,7 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +19,10 @@ from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
 from backends.repository.tree import NodeType
+from backends.shell import RemoteShell
 from backends.signing import SigningKey
-from backends.types import BlobId, BlobKind, ObjectInfo
+from backends.snapshot.commands import Shell
+from backends.types import BlobId, BlobKind, ObjectInfo, SshTarget
 from daemon.clock import SystemClock
 from daemon.domain.manifest_document import SignedManifest, read_manifest
 from daemon.domain.run import Run
@@ -102,6 +104,7 @@ class Desk:
     key: SigningKey = field(default_factory=SigningKey.generate)
     #: What the server says when it is asked how much it holds.
     measure: Measure = field(default=lambda _: None)
+    open_shell: Callable[[SshTarget], AbstractContextManager[Shell]] = RemoteShell
     #: When runs make checkpoints; None for at the end only.
     checkpoints: CheckpointInterval | None = None
     #: After so long the whole image is looked at.
@@ -171,6 +174,7 @@ class Desk:
                 **pull,  # type: ignore[arg-type]  # as given by the test
             ),
             measure=self.measure,
+            open_shell=self.open_shell,
             signing_key=lambda: self.key,
             staging=self.folder / "staging",
             identity=self.folder / "key",

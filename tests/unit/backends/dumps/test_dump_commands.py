@@ -8,7 +8,9 @@ from backends.dumps.mysql import mysql_database
 from backends.dumps.postgres import PostgresLogin, postgres_database, postgres_globals
 from backends.dumps.redis import redis_database
 from backends.dumps.sqlite import sqlite_database
-from backends.errors import DumpInvalid
+from backends.source_errors import (
+    DumpInvalid,
+)
 
 
 def test_postgresql_is_dumped_plain_by_the_user_who_may_log_in_and_never_asked_for_a_password() -> (

@@ -8,19 +8,21 @@ import pytest
 
 from backends.errors import (
     ConnectionLost,
-    HookFailed,
     RemoteCommandFailed,
-    SnapshotBusy,
-    SnapshotDenied,
-    SnapshotFailed,
-    SnapshotNoSpace,
-    SnapshotUnsupported,
 )
 from backends.snapshot.commands import Commands, command_failure
 from backends.snapshot.freezer import Undo
 from backends.snapshot.hold import undoing
 from backends.snapshot.hook import Quiescence, SnapshotHook, hold_by_hook, quiesced
 from backends.snapshot.view import FrozenView, SnapshotRequest
+from backends.source_errors import (
+    HookFailed,
+    SnapshotBusy,
+    SnapshotDenied,
+    SnapshotFailed,
+    SnapshotNoSpace,
+    SnapshotUnsupported,
+)
 from tests.parts.scripted_shell import Answer, ScriptedShell, failing
 
 RUN = "20261123T060101Z-3fa9c2"

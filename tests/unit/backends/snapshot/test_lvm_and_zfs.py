@@ -4,13 +4,18 @@ import json
 
 import pytest
 
-from backends.errors import SnapshotFailed, SnapshotLost, SnapshotNoSpace, SnapshotUnsupported
 from backends.snapshot.commands import Commands
 from backends.snapshot.hold import undoing
 from backends.snapshot.lvm import LvmFreezer
 from backends.snapshot.view import Leftover, SnapshotRequest
 from backends.snapshot.volume import Volume
 from backends.snapshot.zfs import ZfsFreezer
+from backends.source_errors import (
+    SnapshotFailed,
+    SnapshotLost,
+    SnapshotNoSpace,
+    SnapshotUnsupported,
+)
 from tests.parts.scripted_shell import ScriptedShell, failing
 
 RUN = "20261123T060101Z-3fa9c2"
