@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import string
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,12 +15,10 @@ from daemon.domain.contract import Expiry
 from daemon.domain.manifest import (
     ChainedManifest,
     ChainFault,
-    Consistency,
     ContractFact,
     PackFact,
     RepositoryFact,
     SourceComparison,
-    SourceView,
     SumsFact,
     ToolVersion,
     VerificationFact,
@@ -30,6 +29,7 @@ from daemon.domain.manifest import (
 )
 from daemon.domain.manifest_document import SIGNATURE_TAG, read_manifest, write_manifest
 from daemon.domain.run import RunKind
+from daemon.domain.source import Consistency, SourcePart, SourceView
 from daemon.domain.verification import Depth, Outcome
 from daemon.errors import InvalidValue, ManifestInvalid
 from tests.factories import RUN, a_contract, a_manifest, digest, unsigned_document
@@ -42,6 +42,15 @@ EXPIRIES = st.builds(
     Expiry,
     text=st.sampled_from(["2026-12-31", "2026-12-31T18:00"]),
     timezone=st.sampled_from([None, "Asia/Shanghai"]),
+)
+PARTS = st.builds(
+    SourcePart,
+    target=TEXTS,
+    kind=TEXTS,
+    id=TEXTS,
+    taken_at=INSTANTS,
+    consistency=st.sampled_from(Consistency),
+    reason=st.text(string.ascii_letters + " ", max_size=20).map(str.strip),
 )
 MANIFESTS = st.builds(
     a_manifest,
@@ -64,7 +73,12 @@ MANIFESTS = st.builds(
         ),
         max_size=2,
     ).map(tuple),
-    source=st.builds(SourceView, kind=TEXTS, consistency=st.sampled_from(Consistency)),
+    source=st.builds(
+        SourceView,
+        kind=TEXTS,
+        consistency=st.sampled_from(Consistency),
+        parts=st.lists(PARTS, max_size=2).map(tuple),
+    ),
     started_at=INSTANTS,
     finished_at=INSTANTS,
     files=COUNTS,
