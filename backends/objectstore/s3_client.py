@@ -7,10 +7,12 @@ import boto3.session
 from botocore.config import Config
 
 from backends.errors import StoreMisconfigured
-from backends.objectstore.s3_address import S3Address, S3Credentials, S3Limits
+from backends.objectstore.s3_address import Addressing, S3Address, S3Credentials, S3Limits
 from backends.objectstore.s3_errors import mapped
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSRequest
+    from botocore.config import _S3Dict
     from types_boto3_s3 import S3Client
 
 
@@ -30,15 +32,36 @@ def build_client(
     _check_ca_bundle(address.ca_bundle)
     try:
         with mapped(f"preparing {address.url}"):
-            return _session(credentials).client(
+            config = _config(address, limits)
+            client = _session(credentials).client(
                 "s3",
                 endpoint_url=address.endpoint,
                 region_name=address.region,
                 verify=address.ca_bundle,  # None: the system's authorities
-                config=_config(address, limits),
+                config=config,
             )
+            client.meta.events.register(
+                "before-sign.s3.PutObject", _HashOnce(config, address.addressing)
+            )
+            return client
     except ValueError as error:  # how botocore refuses an endpoint
         raise StoreMisconfigured(f"preparing {address.url}: {error}") from error
+
+
+class _HashOnce:
+    """Spares the hash of a body that the signature covers by a checksum already.
+
+    The SHA-256 that a put carries is a signed header, which the store compares with the body.
+    Hashing the body again for the signature would prove nothing more, here and at the store.
+    """
+
+    def __init__(self, config: Config, addressing: Addressing) -> None:
+        style: _S3Dict = {"addressing_style": addressing.value, "payload_signing_enabled": False}
+        self._unsigned = config.merge(Config(s3=style))
+
+    def __call__(self, request: "AWSRequest", **_: object) -> None:
+        if "x-amz-checksum-sha256" in request.headers:
+            request.context["client_config"] = self._unsigned
 
 
 def _session(credentials: S3Credentials | None) -> boto3.session.Session:
