@@ -310,6 +310,15 @@ def test_a_file_changed_by_one_name_is_changed_by_all(sshd: Sshd) -> None:
         assert {record.path for record in report.edition.records} == names
 
 
+def test_a_name_that_goes_changes_the_others(sshd: Sshd) -> None:
+    with a_site(sshd) as site:
+        site.save()
+        (site.top / "twin/6").unlink()
+        report = site.save()
+        assert report.edition
+        assert {record.path for record in report.edition.records} == {b"srv/twin/5", b"srv/deep/7"}
+
+
 def test_a_second_name_of_which_the_first_is_unknown_calls_for_a_walk(sshd: Sshd) -> None:
     with a_site(sshd) as site:
         site.save()

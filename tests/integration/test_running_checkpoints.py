@@ -45,6 +45,15 @@ def wait_for_checkpoint(desk: Desk, *names: str) -> None:
     raise AssertionError(f"no checkpoint with {names}")
 
 
+def only_one_is_left(desk: Desk) -> None:
+    """What a checkpoint replaces is removed right after it is there."""
+    for _ in range(200):
+        if len(snapshots(desk)) == 1:
+            return
+        time.sleep(0.05)
+    raise AssertionError(snapshots(desk))
+
+
 def when_at(name: str, act: Callable[[], None]) -> Callable[[Path], None]:
     def before(file: Path) -> None:
         if file.name == name:
@@ -72,6 +81,7 @@ def test_a_run_under_way_has_a_checkpoint_and_in_the_end_none(desk: Desk) -> Non
 
     def look() -> None:
         wait_for_checkpoint(desk, "srv/0", "srv/1")
+        only_one_is_left(desk)
         seen.append(snapshots(desk))
         assert desk.is_sound()
 
@@ -82,6 +92,16 @@ def test_a_run_under_way_has_a_checkpoint_and_in_the_end_none(desk: Desk) -> Non
     assert snapshots(desk) == [("lapseguard", run.run)]
     assert desk.store.names(CHECKPOINTS) == []
     assert [name for name in desk.store.names("lapseguard/sums/") if "-1." in name] == []
+
+
+def test_a_newer_checkpoint_takes_the_place_of_the_older(desk: Desk) -> None:
+    def before(file: Path) -> None:
+        if file.name in {"2", "3"}:
+            wait_for_checkpoint(desk, *(f"srv/{number}" for number in range(int(file.name))))
+            only_one_is_left(desk)
+
+    desk.back_up(before=before)
+    assert len({name for name in desk.store.taken if name.startswith("snapshots/")}) >= 2
 
 
 def test_a_run_that_dies_leaves_its_last_checkpoint_to_the_history(desk: Desk) -> None:
