@@ -12,12 +12,12 @@ from tests.simulation.tally import PLANNER, Tally, play_seed
 
 #: Kinds of worlds, server-years of each test, and how many tests there are of it.
 SHARES = (
-    ("calm", 100, 2),
-    ("stormy", 100, 3),
-    ("clocks", 75, 2),
-    ("shared", 100, 2),
+    ("crowded", 25, 2),
+    ("clocks", 50, 3),
+    ("stormy", 50, 6),
+    ("shared", 50, 4),
+    ("calm", 50, 4),
     ("calendar", 100, 1),
-    ("crowded", 50, 1),
 )
 PARTS = [
     pytest.param(kind, part, years, id=f"{kind}-{part}")
