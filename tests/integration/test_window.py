@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from backends.capture.ledger import StoredContent
 from backends.capture.pipeline import Capture
 from backends.capture.progress import CaptureProgress
 from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
 from backends.capture.vacancy import is_vacated
 from backends.capture.window import Window
-from backends.errors import BackendError, LocalDiskFull, TransferInterrupted
+from backends.errors import BackendError, LocalDiskFull, StoreFull, TransferInterrupted
 from backends.objectstore.memory import MemoryStore
+from backends.repository.index import Index
 from backends.repository.reader import BlobReader
+from backends.repository.repository import Repository
 from backends.repository.tree import Node, NodeType
 from backends.repository.writer import RepositoryWriter
 from backends.rsync.pull import RsyncPull
@@ -83,10 +86,14 @@ class Site:
         path.write_bytes(content)
 
     def capture(
-        self, *, limit: int | None = LIMIT, stop: threading.Event | None = None
+        self,
+        *,
+        limit: int | None = LIMIT,
+        stop: threading.Event | None = None,
+        lost: BlobId | None = None,
     ) -> CaptureReport:
-        """One capture through a window."""
-        staging, index = Staging(self.folder / "staging"), self.repository.load_index()
+        """One capture through a window; the pack with `lost` has turned out damaged."""
+        staging, index = Staging(self.folder / "staging"), without(self.repository, lost)
         staging.prepare()
         spec = PullSpec(
             target=self.host.target(), paths=(str(self.source),), staging=str(self.image)
@@ -170,6 +177,15 @@ class Site:
 
     def stored(self) -> int:
         return sum(info.size for info in self.store.list("data/"))
+
+
+def without(repository: Repository, lost: BlobId | None) -> Index:
+    """The index of a repository, without the pack that holds a blob."""
+    found, sound = repository.load_index(), Index()
+    for pack in found.packs():
+        if lost is None or pack.pack != found.pack_of(BlobKind.DATA, lost):
+            sound.add_pack(pack.pack, pack.blobs)
+    return sound
 
 
 def _own(node: Node) -> int:
@@ -277,6 +293,48 @@ def test_what_the_repository_has_lost_is_sent_again(site: Site) -> None:
     report = site.capture()
     assert report.pull.arrivals == 5
     assert site.saved() == site.served()
+
+
+def test_a_file_in_a_damaged_pack_is_sent_again(site: Site) -> None:
+    for number in range(5):
+        site.serve(f"{number}", noise(number, 3 * MIB))
+    site.capture()
+    (blob, *_) = site.nodes()[str(site.staged("3").relative_to(site.image)).encode()].content or ()
+    report = site.capture(lost=blob)
+    assert 1 <= report.pull.arrivals < 5
+    assert site.saved() == site.served()
+
+
+def test_data_goes_only_once_it_is_stored(tmp_path: Path) -> None:
+    staging = Staging(tmp_path)
+    staging.prepare()
+    place = os.fsencode(staging.image / "file")
+    (staging.image / "file").write_bytes(b"content")
+    stat = os.lstat(place)
+    content = StoredContent(
+        inode=stat.st_ino,
+        size=7,
+        mtime_ns=stat.st_mtime_ns,
+        blobs=(),
+        sha256=bytes(32),
+        compared=True,
+    )
+    gone: list[bool] = []
+
+    def flush() -> None:
+        gone.append(is_vacated(place))
+        if len(gone) == 1:
+            raise StoreFull("no room")
+
+    window = Window(limit=1, floor=0, staging=staging, flush=flush)
+    window.store(place, content)
+    with pytest.raises(StoreFull):
+        window.settle()
+    assert (staging.image / "file").read_bytes() == b"content"
+    window.store(place, content)
+    window.settle()
+    assert (gone, is_vacated(place)) == ([False, False], True)
+    assert list(staging.vacated.read()) == [content]
 
 
 def test_zeros_in_staging_are_never_taken_for_data(site: Site) -> None:
