@@ -133,7 +133,7 @@ class Watch:
                 continue
             if planned.demand.reason is Reason.RESCUE or not _has_bandwidth(sweep, planned):
                 continue
-            if not planned.feasible and _would_delay(sweep, planned):
+            if _gives_way(sweep, planned):
                 continue
             if attempt is not None and attempt.failures and attempt.finished_at is not None:
                 self._judge_pause(sweep, planned, attempt.finished_at)
@@ -171,7 +171,7 @@ class Watch:
                 had_room=(
                     len(chosen) < sweep.free
                     and _has_bandwidth(sweep, planned)
-                    and (planned.feasible or not _would_delay(sweep, planned))
+                    and not _gives_way(sweep, planned)
                 ),
                 since=daemon.since,
             )
@@ -195,10 +195,16 @@ def _has_bandwidth(sweep: "Sweep", planned: PlannedRun) -> bool:
     return limits.bandwidth is None and planned.demand.store not in limits.stores
 
 
-def _would_delay(sweep: "Sweep", planned: PlannedRun) -> bool:
-    """Whether one that cannot be in time would be under way when one that can has to start."""
+def _gives_way(sweep: "Sweep", planned: PlannedRun) -> bool:
+    """Whether one that cannot keep its margin leaves the slot to one that can, and starts soon."""
     end = sweep.plan.at + planned.demand.estimate.high
-    return any(other.feasible and other.start_at < end for other in sweep.plan.runs)
+    if planned.feasible and end <= planned.demand.final_by:
+        return False
+    return any(other.feasible and other.start_at < end for other in _others(sweep, planned))
+
+
+def _others(sweep: "Sweep", planned: PlannedRun) -> list[PlannedRun]:
+    return [each for each in sweep.plan.runs if each is not planned]
 
 
 def _find(sweep: "Sweep", rule: str, server: str, what: str) -> None:
