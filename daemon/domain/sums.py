@@ -6,7 +6,7 @@ or a carriage return these are written `\\`, `\n`, `\r`, and the line begins wit
 """
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +20,8 @@ _ESCAPES: Final = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 _ESCAPED: Final = re.compile(rb"\\(.?)", re.DOTALL)
 _PLAIN: Final = {escape[1:]: byte for byte, escape in _ESCAPES.items()}
 _SHA256_BYTES: Final = 32
+#: After the keys of all that is below a path, and before every other one.
+_BEYOND: Final = b"\1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,37 +73,73 @@ def read_sums(lines: Iterable[bytes]) -> Iterator[FileSum]:
         yield FileSum(path=path, sha256=bytes.fromhex(digest.decode("ascii")))
 
 
-def edit_sums(listing: bytes, removed: Iterable[RawPath], added: Iterable[FileSum]) -> bytes:
-    """A listing with some paths taken out and some put in, without looking at the others.
+def edit_sums(
+    parts: Iterable[bytes], removed: Iterable[RawPath], added: Iterable[FileSum]
+) -> Iterator[bytes]:
+    """A listing with some paths taken out and some put in, hardly looking at the others.
 
     Args:
-        listing: What `write_sums` wrote, in one piece.
+        parts: What `write_sums` wrote, in pieces of any length; one is held in memory at a time.
         removed: Files, or folders with all that is below them; one that is not listed is no error.
         added: In any order; a path that is still listed has to be among `removed`.
 
     Raises:
         ManifestInvalid: a line that is looked at is of another form, or a path is not clean.
     """
-    lines = listing.splitlines(keepends=True)
-    points = [_cut(lines, _key(path)) for path in removed]
-    for entry in added:
-        _split(entry)
-        key = _key(entry.path)
+    cuts = sorted(map(_key, removed))
+    lines_in = sorted((_key(entry.path), _checked_line(entry)) for entry in added)
+    for lines in _whole_lines(parts):
+        last = _key_of(lines[-1])
+        place = bisect_right(lines_in, last, key=_first)
+        here, lines_in = lines_in[:place], lines_in[place:]
+        yield _edit_lines(lines, [key for key in cuts if key <= last], here)
+        cuts = [key for key in cuts if key + _BEYOND > last]
+    yield b"".join(line for _, line in lines_in)
+
+
+def _edit_lines(lines: list[bytes], cuts: list[bytes], added: list[tuple[bytes, bytes]]) -> bytes:
+    points = [(*_cut(lines, key), key, b"") for key in cuts]
+    for key, line in added:
         place = bisect_left(lines, key, key=_key_of)
-        points.append((place, key, place, _write_line(entry)))
+        points.append((place, place, key, line))
     kept: list[bytes] = []
     cursor = 0
-    for start, _, end, line in sorted(points):
+    for start, end, _, line in sorted(points, key=_start_and_key):
         kept += lines[cursor:start]
         cursor = max(cursor, end)
         kept.append(line)
     return b"".join([*kept, *lines[cursor:]])
 
 
-def _cut(lines: list[bytes], key: bytes) -> tuple[int, bytes, int, bytes]:
+def _whole_lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    rest = b""
+    for part in parts:
+        end = part.rfind(b"\n") + 1
+        if end:
+            yield (rest + part[:end]).splitlines(keepends=True)
+            rest = b""
+        rest += part[end:]
+    if rest:
+        raise ManifestInvalid("The listing ends within a line.")
+
+
+def _cut(lines: list[bytes], key: bytes) -> tuple[int, int]:
     """The lines of a path and of everything below it."""
     start = bisect_left(lines, key, key=_key_of)
-    return start, key, bisect_left(lines, key + b"\1", start, key=_key_of), b""
+    return start, bisect_left(lines, key + _BEYOND, start, key=_key_of)
+
+
+def _first(pair: tuple[bytes, bytes]) -> bytes:
+    return pair[0]
+
+
+def _start_and_key(point: tuple[int, int, bytes, bytes]) -> tuple[int, bytes]:
+    return point[0], point[2]
+
+
+def _checked_line(entry: FileSum) -> bytes:
+    _split(entry)
+    return _write_line(entry)
 
 
 def _key(path: RawPath) -> bytes:

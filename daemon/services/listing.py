@@ -15,6 +15,8 @@ from daemon.domain.sums import FileSum, edit_sums, read_sums, write_sums
 from daemon.errors import ManifestInvalid
 
 _READ_SIZE = 2**20
+#: Bytes of a listing that are edited at a time.
+_PART = 2**22
 #: Lines handed to the compressor at a time; one by one would cost more than the compression.
 _BATCH = 512
 
@@ -72,8 +74,9 @@ def edit_listing(earlier: "EarlierSums", edition: Edition, image: Path) -> bytes
         FileSum(path=record.path, sha256=_digest(record, earlier, image))
         for record in edition.records
     ]
+    compressor = zstandard.ZstdCompressor().compressobj()
     edited = edit_sums(_unpack(document), edition.removed, added)
-    return zstandard.ZstdCompressor().compress(edited)
+    return b"".join([*map(compressor.compress, edited), compressor.flush()])
 
 
 class EarlierSums:
@@ -112,9 +115,11 @@ def _hash(image: Path, path: RawPath) -> bytes:
     return digest.digest()
 
 
-def _unpack(document: bytes) -> bytes:
+def _unpack(document: bytes) -> Iterator[bytes]:
     try:
-        return zstandard.ZstdDecompressor().stream_reader(document).read()
+        reader = zstandard.ZstdDecompressor().stream_reader(document)
+        while part := reader.read(_PART):
+            yield part
     except zstandard.ZstdError as error:
         raise ManifestInvalid(f"The listing of checksums cannot be unpacked: {error}.") from error
 
