@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.capture.following import GROWTH_INTERVAL
 from backends.capture.intake import Intake
 from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
@@ -110,6 +111,8 @@ def test_a_file_is_in_the_store_before_it_is_complete(rig: Rig) -> None:
     with rig.intake() as intake:
         growing.write_bytes(content[: 20 * MIB])
         wait_until(lambda: rig.packs > 8 * MIB)
+        wait_until(lambda: rig.progress.read().read_bytes == 20 * MIB)
+        time.sleep(2 * GROWTH_INTERVAL)  # that it has no more for a while is not its end
         with growing.open("ab") as file:
             file.write(content[20 * MIB :])
         growing.rename(rig.image / "big")
