@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Final
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged
-from backends.repository.batches import are_sound, batch_blobs
 from backends.repository.blob import open_blob
 from backends.repository.crypto import OVERHEAD
 from backends.repository.findings import BlobName, Findings, Problem, ProblemKind
@@ -244,17 +243,14 @@ class _PackReading:
         self, listed: IndexedPack, content: memoryview
     ) -> Iterator[tuple[Problem, tuple[BlobName, ...]]]:
         master = self._repository.master
-        for batch in batch_blobs(listed.blobs):
-            sealed = [content[blob.offset : blob.offset + blob.length] for blob in batch]
-            if are_sound(master, batch, sealed):
-                continue
-            for blob, hidden in zip(batch, sealed, strict=True):
-                try:
-                    open_blob(master, hidden, blob.uncompressed_length, blob.id)
-                except RepositoryDamaged as error:
-                    why = f"The {blob.kind.value} blob {blob.id.hex()}: {error}"
-                    problem = _problem(ProblemKind.BLOB_DAMAGED, listed.pack, why, blob.id)
-                    yield problem, _lost(self._index, self._state, listed.pack, [blob])
+        for blob in listed.blobs:
+            sealed = content[blob.offset : blob.offset + blob.length]
+            try:
+                open_blob(master, sealed, blob.uncompressed_length, blob.id)
+            except RepositoryDamaged as error:
+                why = f"The {blob.kind.value} blob {blob.id.hex()}: {error}"
+                problem = _problem(ProblemKind.BLOB_DAMAGED, listed.pack, why, blob.id)
+                yield problem, _lost(self._index, self._state, listed.pack, [blob])
 
 
 def _some_names(blobs: Iterable[PackedBlob]) -> str:

@@ -6,7 +6,6 @@ from typing import Final
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged, RepositoryError
 from backends.protocols import ObjectStore
-from backends.repository.batches import batch_blobs, open_batch
 from backends.repository.blob import open_blob, plain_length
 from backends.repository.crypto import Buffer
 from backends.repository.index import BlobLocation, Index
@@ -135,10 +134,11 @@ class BlobReader:
     ) -> Iterator[tuple[PackedBlob, bytes | RepositoryError]]:
         """Open the blobs of a span that was fetched; see `read_pack`."""
         data = memoryview(fetched)
-        for batch in batch_blobs(span.blobs):
-            sealed = [span.sealed(data, blob) for blob in batch]
-            for blob, plain in zip(batch, open_batch(self._master, batch, sealed), strict=True):
-                yield blob, self._load_or_reason(blob) if plain is None else plain
+        for blob in span.blobs:
+            try:
+                yield blob, self.open(blob, span.sealed(data, blob))
+            except RepositoryDamaged:
+                yield blob, self._load_or_reason(blob)
 
     def _load_or_reason(self, blob: PackedBlob) -> bytes | RepositoryError:
         """Try once more, and every other place of the blob."""
