@@ -57,6 +57,15 @@ class Greedy(Planning):
         return tuple(runs[: sweep.free])
 
 
+class Crowding(Planning):
+    """Starts one more than there is room for."""
+
+    def _choose(self, sweep: Sweep, daemon: SimulatedDaemon) -> tuple[PlannedRun, ...]:
+        due = [run for run in sweep.plan.runs if run.demand.due_at <= sweep.plan.at]
+        more = tuple(due[: sweep.free + 1])
+        return more if sweep.free > 0 else super()._choose(sweep, daemon)
+
+
 class Resigned(Planning):
     """Gives a server up when it has stopped."""
 
@@ -122,6 +131,12 @@ def test_who_saves_the_same_server_over_and_over_is_told_so() -> None:
     record = play(a_world(("web-1", 0.01, 3 * DAY)), Greedy())
 
     assert "haste" in _rules(record)
+
+
+def test_who_starts_more_than_there_is_room_for_is_told_so() -> None:
+    record = play(a_world(*TOGETHER), Crowding(Watch("crowding")))
+
+    assert "slots" in _rules(record)
 
 
 def test_a_server_that_answers_again_and_is_not_saved_is_told() -> None:
