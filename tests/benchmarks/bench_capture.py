@@ -11,6 +11,7 @@ nothing with both ends behind slow lines (e).
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +52,8 @@ _WIDTH = 150
 def main() -> None:
     """Run and print."""
     arguments = parse_arguments()
+    # Servers, networks and folders go with it however it ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
     results, console = Results(), Console(width=_WIDTH)
     more: dict[str, object] = {"command": sys.argv}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.scratch) as name:
