@@ -210,3 +210,12 @@ def test_without_a_server_the_others_save_no_less(fleet):
     for gone in fleet:
         rest = by_server(planned([each for each in fleet if each is not gone], limits))
         assert all(run.feasible for run in rest.values())
+
+
+def test_beside_a_long_run_that_is_under_way_others_start_one_after_the_other():
+    """Of two slots one is taken beyond their deadlines: they cannot both start at the last."""
+    long = a_server("long", 12 * DAY, 24, attempt=an_attempt())
+    pair = [a_server(name, 12 * HOUR, 4, copy=a_copy()) for name in ("a", "b")]
+    runs = by_server(planned([long, *pair], Limits(slots=2)))
+    assert all(run.feasible for run in runs.values())
+    assert sorted(round((run.start_by - NOW) / HOUR) for run in runs.values()) == [2, 6]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given, settings
 
+from daemon.domain.phase import Course, Phase
 from daemon.domain.plan import Limits
 from daemon.domain.planner import plan
 from daemon.domain.policy import Policy
@@ -55,16 +56,16 @@ def test_a_renewal_is_named_with_a_date_that_is_late_enough():
 
 
 def test_no_renewal_is_named_that_the_provider_does_not_take():
-    gone = a_server("web", 2 * HOUR, 5)
-    phase = replace(gone.life.timeline.course.phases[0], start=-DAY, renewal=False)
-    course = replace(
-        gone.life.timeline.course, phases=(phase, *gone.life.timeline.course.phases[1:])
+    """In its last day the server still runs, and nobody can renew it any more."""
+    late = a_server("web", 2 * HOUR, 5)
+    course = late.life.timeline.course
+    closing = Phase(name="closing", start=-DAY, ssh=True)
+    closed = replace(course.phases[0], renewal=False)
+    timeline = replace(
+        late.life.timeline, course=Course(phases=(closing, closed, course.phases[1]))
     )
-    timeline = replace(gone.life.timeline, course=course, expires=NOW + 26 * HOUR)
-    # Renewals end a day before the expiry, as ssh does; they are still taken now.
-    assert remedies(replace(gone, life=replace(gone.life, timeline=timeline)))["web"]
-    over = replace(timeline, expires=NOW + 23 * HOUR)
-    assert remedies(replace(gone, life=replace(gone.life, timeline=over)))["web"] == ()
+    assert remedies(late)["web"]
+    assert remedies(replace(late, life=replace(late.life, timeline=timeline))) == {"web": ()}
 
 
 @pytest.mark.parametrize(
