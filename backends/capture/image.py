@@ -343,9 +343,10 @@ class ImageWalk:
                 compared=False,
                 unchanged=True,
             )
-        move_time(entry.place)
         if self._cut is not None:
+            # A window may be at this very file; and the next pull asks for what is really gone.
             return None
+        move_time(entry.place)
         raise StagedContentGone(
             f"The data of the staged file {os.fsdecode(entry.path)!r} is gone, and the "
             "repository no longer has it."
