@@ -114,7 +114,7 @@ def test_a_pause_after_a_failure_holds_for_those_that_are_given_up_as_well():
     """There are slots enough; what does not fit is the bandwidth of another store."""
     failed = an_attempt(finished_at=NOW - timedelta(seconds=10), failures=3, lease_until=NOW - HOUR)
     lost = a_server("lost", 3 * HOUR, 5, attempt=failed, store="other")
-    crowd = [a_server(name, 5 * HOUR, 3) for name in "ab"]
+    crowd = [a_server("a", 4.5 * HOUR, 3, value=1), a_server("b", 5 * HOUR, 3, value=2)]
     rate = strictly(*crowd)["a"].demand.estimate.rate
     runs = strictly(lost, *crowd, slots=4, stores={"main": rate + 1})
     assert sum(run.feasible for run in runs.values()) == 1
