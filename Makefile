@@ -34,18 +34,17 @@ format: venv ## Put the code into its one format
 
 bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps and imports
 	@deploy/bootstrap packages iproute2 zstd
-	@$(BIN)/python -m tests.benchmarks.bench_capture --measure all $(BENCH)
-	@$(BIN)/python -m tests.benchmarks.bench_writer
-	@$(BIN)/python -m tests.benchmarks.bench_reader
-	@$(BIN)/python -m tests.benchmarks.bench_plan
-	@for kind in sqlite postgresql; do \
-	  $(BIN)/python -m tests.benchmarks.bench_import --kind $$kind; \
-	  $(BIN)/python -m tests.benchmarks.bench_store --kind $$kind; \
-	  for count in 10000 100000; do \
-	    $(BIN)/python -m tests.benchmarks.bench_sweep --kind $$kind --count $$count; \
-	  done; \
-	done
-	@$(BIN)/python -m tests.benchmarks.bench_idle
+	@missed=; \
+	run() { $(BIN)/python -m "tests.benchmarks.$$1" "$${@:2}" || missed+=" $$1"; }; \
+	run bench_capture --measure all $(BENCH); \
+	run bench_writer; run bench_reader; run bench_plan; \
+	for kind in sqlite postgresql; do \
+	  run bench_import --kind $$kind; \
+	  run bench_store --kind $$kind; \
+	  for count in 10000 100000; do run bench_sweep --kind $$kind --count $$count; done; \
+	done; \
+	run bench_idle; \
+	if [ -n "$$missed" ]; then echo "Goals missed, or no result:$$missed" >&2; exit 1; fi
 
 soak: venv ## Play 10,000 simulated server-years, and report on them
 	@$(BIN)/python -m tests.simulation.soak --server-years 10000 --workers $(WORKERS) \
