@@ -21,8 +21,8 @@ class Present:
 
     Attributes:
         wall: What the clock says.
-        carried: The instant at start, carried on by the monotonic clock, and never before the
-            newest recorded event.
+        carried: The instant at start, carried on by the monotonic clock. At the start the clock
+            that is furthest ahead is believed, and the newest recorded event.
         database: What the database's clock says; it is our own one unless several hosts share it.
     """
 
@@ -48,13 +48,11 @@ class Bearing:
         present: Of the last look.
         monotonic: The monotonic clock then, in seconds.
         apart_since: Since when, by the monotonic clock, the two disagree; None while they agree.
-        disowned: Recorded events up to this instant were dated by a clock that was wrong.
     """
 
     present: Present
     monotonic: float
     apart_since: float | None = None
-    disowned: datetime | None = None
 
 
 def take_bearing(
@@ -66,6 +64,9 @@ def take_bearing(
 ) -> Bearing:
     """The present, given what it was at the last look.
 
+    While we run, the monotonic clock says how much time has passed. What is recorded meanwhile says
+    nothing more: a clock that is put forward would date it, and both instants would be ahead.
+
     Args:
         last: Of the last look; None at the start.
         wall: What the clock says.
@@ -74,20 +75,17 @@ def take_bearing(
         database: What the database's clock says.
     """
     if last is None:
-        carried, disowned = wall, None
+        carried, since = max(wall, database, newest or wall), None
     else:
         passed = timedelta(seconds=max(0.0, monotonic - last.monotonic))
-        carried, disowned = shift(last.present.carried, passed), last.disowned
-    if newest is not None and (disowned is None or newest > disowned):
-        carried = max(carried, newest)
+        carried, since = shift(last.present.carried, passed), last.apart_since
     apart = abs(wall - carried) > _DISAGREE
-    since = last.apart_since if last is not None else None
     since = (monotonic if since is None else since) if apart else None
     if since is not None and monotonic - since > _PATIENCE.total_seconds():
-        carried, since, disowned = wall, None, newest
+        # A database of its own on another machine is a second opinion; else both say the same.
+        carried, since = max(wall, database), None
     return Bearing(
         present=Present(wall=wall, carried=carried, database=database),
         monotonic=monotonic,
         apart_since=since,
-        disowned=disowned,
     )

@@ -70,7 +70,9 @@ def test_after_a_week_without_a_daemon_everything_overdue_runs_by_deadline() -> 
     assert not record.findings
 
 
-@pytest.mark.parametrize(("hours", "until"), [(-120, 6), (-48, 6), (-1, 6), (1, 6), (9600, -1)])
+@pytest.mark.parametrize(
+    ("hours", "until"), [(-120, 6), (-48, 6), (-1, 6), (1, 6), (9600, -1), (9600, 6)]
+)
 def test_a_clock_that_is_put_wrong_makes_nothing_late(hours: int, until: int) -> None:
     """From half a day before the last run; it is put right some hours after the stop, or before."""
     wrong = Stretch(begin=BEGIN + 20 * DAY - 14 * HOUR, end=BEGIN + 20 * DAY + until * HOUR)

@@ -126,10 +126,11 @@ class Watch:
         if len(chosen) >= sweep.free or len(sweep.world.daemons) > 1:
             return
         going = {planned.demand.server for planned in chosen} | sweep.busy
+        now = min(sweep.present)  # where clocks differ, what is past by one is not by another
         attempts = {outlook.server: outlook.attempt for outlook in sweep.outlooks}
         for planned in sweep.plan.runs:
             server, attempt = planned.demand.server, attempts[planned.demand.server]
-            if server in going or planned.start_by >= sweep.plan.at:
+            if server in going or planned.start_by >= now:
                 continue
             if planned.demand.reason is Reason.RESCUE or not _has_bandwidth(sweep, planned):
                 continue
