@@ -43,8 +43,8 @@ def draw_up(calls: Calls, busy: Sequence[Block], limits: Limits, now: datetime) 
         (starts[each.block.server], each.block) for each in stakes if each.block.server in starts
     ]
     reservations = reserve(firm, busy, calls.capacity)
-    sooner = fill(_fillers(calls, settled, now), reservations, quiet)
     latest = _latest(calls, stakes, settled, busy)
+    sooner = fill(_fillers(calls, settled, latest, limits.lead, now), reservations, quiet)
     runs = []
     for call in calls.calls:
         start = sooner.get(call.demand.server)
@@ -112,7 +112,13 @@ def _block(call: Call, rank: int, ready: datetime, estimate: Estimate) -> Block:
     )
 
 
-def _fillers(calls: Calls, settled: Settlement, now: datetime) -> list[Filler]:
+def _fillers(
+    calls: Calls,
+    settled: Settlement,
+    latest: Mapping[str, datetime],
+    lead: timedelta,
+    now: datetime,
+) -> list[Filler]:
     """Demands that may start before room is reserved for them, or without any being reserved.
 
     Servers that have stopped come first, since nobody knows how long they still answer; then those
@@ -135,8 +141,10 @@ def _fillers(calls: Calls, settled: Settlement, now: datetime) -> list[Filler]:
         )
         block = _block(call, rank, max(now, due_at), demand.estimate)
         if firm_at is None or block.ready < firm_at:
-            patience = to_ticks(call.patience if lost is None else now)
-            fillers.append(Filler(block=block, firm_at=firm_at, patience=patience))
+            # An estimate may grow at any time: what then has to start waits for no quiet hours.
+            patience = min(call.patience, shift(_start_by(demand, latest), -lead))
+            held_until = to_ticks(patience if lost is None else now)
+            fillers.append(Filler(block=block, firm_at=firm_at, patience=held_until))
     return fillers
 
 
@@ -163,15 +171,20 @@ def _as_reserved(call: Call) -> Demand:
     return replace(call.demand, estimate=call.firm)
 
 
+def _start_by(demand: Demand, latest: Mapping[str, datetime]) -> datetime:
+    """The latest start of a run; see `PlannedRun.start_by`."""
+    alone = shift(demand.final_by, -demand.estimate.high)
+    return min(latest.get(demand.server, alone), alone)
+
+
 def _planned(
     demand: Demand, latest: Mapping[str, datetime], start: int, quiet: QuietUntil
 ) -> PlannedRun:
     end = start + length_of(demand.estimate.high)
-    alone = shift(demand.final_by, -demand.estimate.high)
     late = max(0, end - to_ticks(demand.finish_by))
     return PlannedRun(
         demand=demand,
-        start_by=min(latest.get(demand.server, alone), alone),
+        start_by=_start_by(demand, latest),
         start_at=to_instant(start),
         feasible=not late,
         misses_by=timedelta(microseconds=late),

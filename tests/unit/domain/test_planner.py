@@ -11,7 +11,7 @@ from daemon.domain.instant import EARLIEST, LATEST, shift
 from daemon.domain.nearing import near_ones
 from daemon.domain.outlook import Outlook
 from daemon.domain.phase import Timeline
-from daemon.domain.plan import Limits, Plan, PlannedRun
+from daemon.domain.plan import Limits, Plan, PlannedRun, QuietHours, Reason
 from daemon.domain.planner import decide, plan, plan_present
 from daemon.domain.present import Present
 from daemon.domain.remedies import Ground
@@ -116,7 +116,20 @@ def test_nothing_starts_before_it_is_due_unless_it_has_to(fleet, limits):
             assert run.start_at >= min(run.demand.due_at, shift(run.start_by, -limits.lead))
 
 
-@shared
+@settings(shared, derandomize=True)
+@example(fleet=[a_server("a", 9.75 * HOUR, 8, copy=a_copy(6.5 * HOUR))])
+@given(fleets())
+def test_quiet_hours_hold_nobody_back_whose_latest_start_has_come(fleet):
+    """Nor somebody whose estimate has just grown, so that it has come all of a sudden."""
+    quiet = QuietHours(begin=NOW.time(), end=(NOW + 12 * HOUR).time())
+    limits = Limits(slots=2 * len(fleet), quiet=(quiet,))
+    for run in planned(fleet, limits).runs:
+        if run.demand.reason is not Reason.RESCUE:
+            latest = shift(run.start_by, -limits.lead)
+            assert run.start_at <= max(NOW, run.demand.due_at, latest)
+
+
+@settings(shared, derandomize=True)
 @given(fleets(), limits_of_fleets, st.floats(0, 1, exclude_max=True))
 def test_nothing_changes_before_the_plan_says_so(fleet, limits, part):
     """What may start, and who gives way, is the same until then."""
