@@ -10,6 +10,8 @@ from backends.snapshot.view import VIEWS, Leftover, is_name, view_root
 from backends.snapshot.volume import Volume, is_at_or_below
 
 KIND = "view"
+#: A view is only read: a set-uid program of last week must not come back to life in it.
+_MOUNTED = ("ro", "nosuid", "nodev", "noexec")
 
 
 def assemble(
@@ -45,12 +47,13 @@ def assemble(
 
 
 def mount_command(layer: Layer, place: str) -> tuple[str, ...]:
-    """How a layer is mounted at `place`, read-only. Pure.
+    """How a layer is mounted at `place`, read-only, with nothing in it to be run or opened. Pure.
 
-    A bind mount is made read-only by the same call since util-linux 2.27.
+    A bind mount gets these options by the same call since util-linux 2.27. The wrapper and the
+    sudoers file in deploy/source allow exactly these.
     """
     kind = ("-t", layer.fstype) if layer.fstype else ("--bind",)
-    options = ",".join(("ro", *layer.options))
+    options = ",".join((*_MOUNTED, *layer.options))
     return ("mount", *kind, "-o", options, "--", layer.source, place)
 
 

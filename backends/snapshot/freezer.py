@@ -21,7 +21,7 @@ class Layer:
         source: A folder, device or dataset snapshot.
         target: The path whose place it takes.
         fstype: For what is no folder; a folder is bound.
-        options: Of the mount, besides `ro`.
+        options: Of the mount, besides those that every layer of a view gets.
     """
 
     source: str
