@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from statistics import median
 from typing import Final
@@ -57,13 +58,16 @@ def _estimate_delta(
     rate_limit: int | None,
     whole: Estimate,
 ) -> Estimate:
+    usual = _usual_gap(samples)
+    longer = _stretch(usual, gap)
+    # More than everything is never moved; but what was seen to take longer, takes longer.
+    seen = at_quantile(sorted(sample.seconds for sample in samples), quantile)
+    ceiling = max(whole.high.total_seconds(), seen * assumptions.safety)
+    samples = _after_usual_gap(samples, usual)
     seconds = sorted(sample.seconds for sample in samples)
     slow, quick = at_quantile(seconds, quantile), mirrored(seconds, quantile)
-    longer = _stretch(samples, gap)
     moved = at_quantile(sorted(sample.new_bytes for sample in samples), quantile) * longer
     pessimistic = max(slow * longer, _transfer(moved, rate_limit), _overhead(assumptions))
-    # More than everything is never moved; but what was seen to take longer, takes longer.
-    ceiling = max(whole.high.total_seconds(), slow * assumptions.safety)
     high = _span(min(pessimistic * assumptions.safety, ceiling))
     transfer = max(1.0, slow - max(sample.verify_seconds for sample in samples))
     return Estimate(
@@ -114,12 +118,42 @@ def _size(outlook: Outlook, assumptions: Assumptions) -> tuple[float, Basis]:
     return max(sizes), Basis.HISTORY if outlook.samples else Basis.MEASURED
 
 
-def _stretch(samples: Sequence[Sample], gap: timedelta) -> float:
-    """How many times the usual gap this one is; at least one."""
+def _usual_gap(samples: Sequence[Sample]) -> float:
+    """Seconds; zero where nothing is known of any."""
     gaps = [sample.gap_seconds for sample in samples if sample.gap_seconds is not None]
     usual = median(gaps) if gaps else 0.0
     # Runs that began within a second of each other say nothing of shorter gaps.
-    return max(1.0, gap.total_seconds() / max(1.0, usual)) if usual > 0 else 1.0
+    return max(1.0, usual) if usual > 0 else 0.0
+
+
+def _stretch(usual: float, gap: timedelta) -> float:
+    """How many times the usual gap this one is; at least one."""
+    return max(1.0, gap.total_seconds() / usual) if usual > 0 else 1.0
+
+
+def _after_usual_gap(samples: Sequence[Sample], usual: float) -> Sequence[Sample]:
+    """What the runs would have taken after the usual gap, if theirs was longer.
+
+    One run after a week without a daemon does not stand for those of every day. What was moved
+    shrinks with the gap; of the time a part does not, so it never becomes less than the usual.
+    """
+    if all(each.gap_seconds is None or each.gap_seconds <= usual for each in samples):
+        return samples
+    floor = median(each.seconds for each in samples)
+    return [_shorten(each, usual, floor) for each in samples]
+
+
+def _shorten(sample: Sample, usual: float, floor: float) -> Sample:
+    if sample.gap_seconds is None or sample.gap_seconds <= usual or not sample.seconds:
+        return sample
+    part = usual / sample.gap_seconds
+    seconds = max(min(sample.seconds, floor), sample.seconds * part)
+    return replace(
+        sample,
+        seconds=seconds,
+        verify_seconds=sample.verify_seconds * (seconds / sample.seconds),
+        new_bytes=int(sample.new_bytes * part),
+    )
 
 
 def _is_whole(sample: Sample) -> bool:

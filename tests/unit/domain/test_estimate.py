@@ -77,6 +77,22 @@ def test_twice_the_usual_gap_takes_twice_as_long():
     assert estimated(outlook, 48 * HOUR).high == 2 * estimated(outlook, 24 * HOUR).high
 
 
+def test_a_run_after_a_week_does_not_stand_for_those_of_every_day():
+    """Two of the last ten began after a week without a daemon."""
+    daily = [a_sample(hours * 3600) for hours in (4, 15, 6, 9, 11, 8, 7, 12)]
+    long = a_sample(50 * 3600, gap=7 * 86_400, new=7 * GIB)
+    outlook = replace(UNKNOWN, samples=(long, long, *daily))
+    assert estimated(outlook, 24 * HOUR).high == 12 * 1.25 * HOUR
+    assert estimated(outlook, 7 * 24 * HOUR).high >= 50 * HOUR
+
+
+def test_a_longer_gap_than_usual_does_not_hide_that_a_line_has_become_slow():
+    """Of an hour a day, a run after two took ten: that is not the gap alone."""
+    slow = a_sample(10 * 3600, gap=2 * 86_400)
+    outlook = replace(UNKNOWN, samples=(a_sample(3600), a_sample(3600), slow))
+    assert estimated(outlook, 24 * HOUR).high == 5 * 1.25 * HOUR
+
+
 def test_without_a_copy_to_build_upon_everything_is_moved():
     outlook = replace(UNKNOWN, samples=(a_sample(60), a_sample(60)))
     assert estimated(outlook, None).high > HOUR > estimated(outlook, 24 * HOUR).high
@@ -140,3 +156,26 @@ def test_a_lower_limit_never_takes_less_time(outlook, gap, quantile, one, other)
         estimate_run(outlook, gap, quantile, ASSUMED, limit) for limit in sorted((one, other))
     )
     assert wide.high <= tight.high
+
+
+@given(
+    st.integers(60, 100_000),
+    st.integers(60, 10**6),
+    st.integers(3, 10),
+    st.floats(1, 60),
+    QUANTILES,
+)
+@settings(deadline=None, max_examples=100, derandomize=True)
+def test_a_run_that_took_longer_by_as_much_as_its_gap_changes_nothing(
+    seconds, gap, count, times, quantile
+):
+    usual = (a_sample(seconds, gap),) * count
+    one = a_sample(seconds * times, gap * times)
+    for asked in (gap / 2, gap):
+        told = [
+            estimate_run(
+                replace(UNKNOWN, samples=samples), timedelta(seconds=asked), quantile, ASSUMED, None
+            ).high.total_seconds()
+            for samples in (usual, (one, *usual[1:]), (*usual[1:], one))
+        ]
+        assert told == pytest.approx([told[0]] * 3, rel=1e-6)
