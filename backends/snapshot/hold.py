@@ -25,6 +25,7 @@ from backends.snapshot.view import (
     FrozenView,
     Leftover,
     SnapshotRequest,
+    is_in_view,
 )
 from backends.snapshot.volume import FINDMNT, Volume, parse_mounts, volumes_of
 from backends.snapshot.zfs import ZfsFreezer
@@ -102,7 +103,9 @@ class _Holding:
         """Freeze each file system, then put them together."""
         if self._request.kind == NONE:
             return self.live()
-        mounts = parse_mounts(self._commands.run(*FINDMNT, sudo=False))
+        listed = parse_mounts(self._commands.run(*FINDMNT, sudo=False))
+        # Another run's view is no part of the server.
+        mounts = [mount for mount in listed if not is_in_view(mount.target)]
         check_paths(self._request.paths, self._commands)
         volumes = volumes_of(
             self._request.paths, mounts, one_file_system=self._request.one_file_system

@@ -1,0 +1,72 @@
+"""Every command that freezing asks a server for, taken from the code that asks."""
+
+import json
+from datetime import UTC, datetime
+
+from backends.snapshot.commands import Commands
+from backends.snapshot.hold import hold, leftovers, release
+from backends.snapshot.view import SnapshotRequest
+from tests.parts.scripted_shell import ScriptedShell
+
+RUN = "20261123T060101Z-3fa9c2"
+_OTHER = "20261122T060101Z-000abc"
+
+_MOUNTS = (
+    ("/", "/dev/sda1", "btrfs", "/"),
+    ("/srv/db", "/dev/mapper/vg0-srv", "xfs", "/"),
+    ("/srv/thin", "/dev/mapper/vg0-thin", "ext4", "/"),
+    ("/tank/home", "tank/home", "zfs", "/"),
+    ("/var/plain", "/dev/sdb1", "ext4", "/"),
+    (f"/run/lapseguard/{_OTHER}/srv", "/dev/sdc1", "ext4", "/"),
+)
+
+
+def freezing_commands() -> list[list[str]]:
+    """Freezing each kind of file system for one run, and removing what another left; by sudo."""
+    shell = ScriptedShell(
+        ("findmnt", _findmnt()),
+        ("realpath -m -z -- /srv/db", "/srv/db\0"),
+        ("realpath", "/\0"),
+        ("btrfs subvolume list", "ID 300 gen 5 top level 5 path home/inner\n"),
+        ("btrfs property", "ro=false\n"),
+        ("vg0/pool", _lvs(lv_name="pool", data_percent="10.0")),
+        ("vg0-thin", _lvs(lv_name="thin", lv_attr="Vwi-aotz--", pool_lv="pool")),
+        ("lv_tags=lapseguard", _lvs(lv_name=f"lapseguard-{_OTHER}-srv", lv_tags="lapseguard")),
+        ("lvs", _lvs()),
+        ("zfs list", f"tank/home@lapseguard-{_OTHER}\n"),
+        ("ls -1 -- /run/lapseguard", f"{_OTHER}\n"),
+        (f"ls -1 -- /.lapseguard/{_OTHER}", "0\n1\n"),
+        ("ls -1 -- /.lapseguard", f"{_OTHER}\n"),
+    )
+    commands = Commands(shell.connect, sudo=True)
+    for path in ("/", "/srv/db/data"):
+        request = SnapshotRequest(name=RUN, paths=(path,))
+        with hold(request, commands, now=lambda: datetime.now(UTC), warn=_complain) as view:
+            view.check()
+    for leftover in leftovers(commands):
+        release(leftover, commands)
+    return [line.split(" ") for line in shell.said]
+
+
+def _complain(warning: str) -> None:
+    assert "/var/plain is read live" in warning, warning
+
+
+def _findmnt() -> str:
+    names = ("target", "source", "fstype", "fsroot")
+    return json.dumps({"filesystems": [dict(zip(names, each, strict=True)) for each in _MOUNTS]})
+
+
+def _lvs(**fields: str) -> str:
+    line = {
+        "vg_name": "vg0",
+        "lv_name": "srv",
+        "lv_attr": "-wi-ao----",
+        "lv_size": str(1 << 30),
+        "origin": "",
+        "pool_lv": "",
+        "data_percent": "",
+        "vg_free": str(1 << 30),
+        "lv_tags": "",
+    }
+    return json.dumps({"report": [{"lv": [line | fields]}]})
