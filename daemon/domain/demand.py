@@ -84,7 +84,7 @@ def call_for(
     if now >= need.stop_at:
         return _rescue(need, now)
     if need.policy.final and need.counts_as_final(need.copy_at, counted, lead):
-        return _ladder_after_final(need, now)
+        return _ladder_after_final(need, lead, now)
     if not need.must_run:
         return None
     return _before_stop(need, latest, lead, now)
@@ -134,21 +134,28 @@ def _ladder_or_final(
     return counts_from, Reason.FINAL
 
 
-def _ladder_after_final(need: Need, now: datetime) -> Call | None:
-    """Finals that were made early, since many servers stop together, still grow old."""
-    if shift(need.stale_at, need.routine.high) > need.final_by:
+def _ladder_after_final(need: Need, lead: timedelta, now: datetime) -> Call | None:
+    """Finals that were made early still grow old.
+
+    Many servers may stop together, or the estimate was a bad one. The pessimistic one would say
+    again that there is no time; what is saved already is not at stake, so the lucky one decides.
+    """
+    latest = shift(need.stop_at, -need.routine.low)
+    tried_at = _next_try(need, latest, need.stop_at, now)
+    due_at = max(need.stale_at, tried_at)
+    if max(due_at, now) > latest:
         return None
-    finish_by = need.final_by if now <= need.final_by else need.stop_at
-    tried_at = _next_try(need, need.alone_start_by, finish_by, now)
     demand = _demand(
         need,
         Reason.LADDER,
-        due_at=max(need.stale_at, tried_at),
-        finish_by=finish_by,
+        due_at=due_at,
+        finish_by=need.stop_at,
         estimate=need.routine,
         now=now,
+        optional=True,
     )
-    return _unreserved(need, demand, patience=shift(need.stale_at, need.every))
+    surely_by = shift(need.final_by, -need.routine.high - lead)
+    return _unreserved(need, demand, patience=min(surely_by, shift(need.stale_at, need.every)))
 
 
 def _rescue(need: Need, now: datetime) -> Call | None:
@@ -220,6 +227,7 @@ def _demand(
     finish_by: datetime,
     estimate: Estimate,
     now: datetime,
+    optional: bool = False,
 ) -> Demand:
     outlook = need.outlook
     return Demand(
@@ -227,7 +235,7 @@ def _demand(
         contract=need.life.contract,
         kind=RunKind.RESCUE if reason is Reason.RESCUE else RunKind.SCHEDULED,
         reason=reason,
-        explanation=_explain(need, reason, now),
+        explanation=_explain_again(need) if optional else _explain(need, reason, now),
         due_at=due_at,
         finish_by=finish_by,
         final_by=need.final_by,
@@ -236,6 +244,7 @@ def _demand(
         store=outlook.store,
         bandwidth=outlook.bandwidth,
         priority=outlook.priority,
+        optional=optional,
     )
 
 
@@ -256,6 +265,11 @@ def _explain(need: Need, reason: Reason, now: datetime) -> str:
             f"so near the stop none may be older than {_words(need.every)}."
         )
     return said if now <= need.final_by else f"{said} The margin is being used."
+
+
+def _explain_again(need: Need) -> str:
+    made = write_second(need.copy_at) if need.copy_at is not None else "before"
+    return f"The last run was early, on {made}; there is time for a younger copy before the stop."
 
 
 def _words(length: timedelta) -> str:

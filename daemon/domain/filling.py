@@ -25,11 +25,13 @@ class Filler:
         firm_at: When it starts at the latest, since room is reserved for it then; None for a run
             that nothing is reserved for.
         patience: From this moment on quiet hours do not hold it back.
+        last: After this moment it is not worth starting; None where it always is.
     """
 
     block: Block
     firm_at: int | None
     patience: int
+    last: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,18 @@ def reserve(
 def fill(
     fillers: Sequence[Filler], reservations: Reservations, quiet_until: QuietUntil
 ) -> dict[str, int]:
-    """When each starts; those that only start at their reserved moment are left out."""
+    """When each starts.
+
+    Those that only start at their reserved moment are left out, and those that find no room as long
+    as they are worth starting.
+    """
     return _Filling(fillers, reservations, quiet_until).run()
+
+
+def _is_past(now: int, filler: Filler) -> bool:
+    if filler.firm_at is not None:
+        return now >= filler.firm_at
+    return filler.last is not None and now > filler.last
 
 
 class _Filling:
@@ -119,7 +131,7 @@ class _Filling:
             if len(self._hindered) >= _LOOK_AHEAD or self._full_from <= now:
                 break
             rank, filler = waiting.pop() if waiting else heappop(self._ready)
-            if filler.firm_at is not None and now >= filler.firm_at:
+            if _is_past(now, filler):
                 continue
             if quiet_until is not None and now < filler.patience:
                 until = min(quiet_until, filler.patience)

@@ -224,6 +224,8 @@ class Passage:
         demand = run.demand
         self._finals.pop(demand.server, None)
         end = shift(self.now, max(demand.estimate.high, _MOMENT))
+        if demand.optional and end > demand.finish_by:
+            return  # no more than an attempt: nothing can be foreseen of it
         self._note(outlook.server, Happening.START, demand.explanation)
         if end > demand.finish_by:
             late = span(end - demand.finish_by)

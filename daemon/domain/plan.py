@@ -118,6 +118,8 @@ class Demand:
         store: Where it writes to.
         bandwidth: The server's own limit, or None.
         priority: The server's most precious paths.
+        optional: A copy counts as the last one already; this run makes a younger one where there
+            is room. No deadline depends on it, so a lucky estimate decides whether it is made.
     """
 
     server: str
@@ -133,11 +135,12 @@ class Demand:
     store: str
     bandwidth: int | None = None
     priority: tuple[str, ...] = ()
+    optional: bool = False
 
     @property
-    def alone_start_by(self) -> datetime:
-        """The latest start if nothing else had to run; never after `finish_by`."""
-        return self.finish_by - self.estimate.high
+    def length(self) -> timedelta:
+        """How much time before `finish_by` it is given."""
+        return self.estimate.low if self.optional else self.estimate.high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

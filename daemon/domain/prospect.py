@@ -92,5 +92,5 @@ def _latest(start: SafeStart | None, planned: PlannedRun | None) -> datetime | N
     """Where not everything fits, what does fit is not late for what does not."""
     if start is None or planned is None or not planned.feasible:
         return start.latest if start else None
-    rescue = planned.demand.reason is Reason.RESCUE
-    return start.latest if rescue else max(start.latest, planned.start_by)
+    apart = planned.demand.reason is Reason.RESCUE or planned.demand.optional
+    return start.latest if apart else max(start.latest, planned.start_by)

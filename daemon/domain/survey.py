@@ -86,4 +86,4 @@ def plan_one(
         capacity=Capacity(slots=1, bandwidth=limits.bandwidth, stores=limits.stores),
         changes_at=LATEST,
     )
-    return draw_up(calls, (), limits, now).runs[0]
+    return next(iter(draw_up(calls, (), limits, now).runs), None)

@@ -47,17 +47,22 @@ def draw_up(calls: Calls, busy: Sequence[Block], limits: Limits, now: datetime) 
     sooner = fill(_fillers(calls, settled, latest, limits.lead, now), reservations, quiet)
     runs = []
     for call in calls.calls:
-        start = sooner.get(call.demand.server)
-        demand = call.demand if start is not None else _as_reserved(call)
-        start = starts[demand.server] if start is None else start
-        runs.append(_planned(demand, latest, start, quiet))
+        server = call.demand.server
+        if server in sooner:
+            runs.append(_planned(call.demand, latest, sooner[server], quiet))
+        elif server in starts:
+            runs.append(_planned(_as_reserved(call), latest, starts[server], quiet))
     return Timetable(runs=tuple(sorted(runs, key=turn)), stakes=stakes, settlement=settled)
 
 
-def turn(run: PlannedRun) -> tuple[bool, datetime, datetime, int, str]:
-    """Sorts runs by whose turn it is; those that cannot be in time come last."""
+def turn(run: PlannedRun) -> tuple[int, datetime, datetime, int, str]:
+    """Sorts runs by whose turn it is.
+
+    Those that cannot be in time come after the others, and optional ones last.
+    """
     demand = run.demand
-    return not run.feasible, demand.final_by, run.start_by, -demand.value, demand.server
+    group = 2 if demand.optional else int(not run.feasible)
+    return group, demand.final_by, run.start_by, -demand.value, demand.server
 
 
 def _stakes(calls: Calls, limits: Limits, now: datetime) -> tuple[Stake, ...]:
@@ -122,14 +127,14 @@ def _fillers(
     """Demands that may start before room is reserved for them, or without any being reserved.
 
     Servers that have stopped come first, since nobody knows how long they still answer; then those
-    that could not be reserved any room for; then routine.
+    that could not be reserved any room for; then routine; at last what is optional.
     """
     count = len(calls.calls)
     given_up = {server: count + place for place, server in enumerate(settled.given_up)}
     fillers = []
     for place, call in enumerate(calls.calls):
         demand, firm_at = call.demand, settled.starts.get(call.demand.server)
-        rank = place if demand.reason is Reason.RESCUE else place + 2 * count
+        rank = place + _class_of(demand) * count
         lost = given_up.get(demand.server)
         rank, due_at = (
             (rank, demand.due_at)
@@ -144,8 +149,15 @@ def _fillers(
             # An estimate may grow at any time: what then has to start waits for no quiet hours.
             patience = min(call.patience, shift(_start_by(demand, latest), -lead))
             held_until = to_ticks(patience if lost is None else now)
-            fillers.append(Filler(block=block, firm_at=firm_at, patience=held_until))
+            last = to_ticks(_start_by(demand, latest)) if demand.optional else None
+            fillers.append(Filler(block=block, firm_at=firm_at, patience=held_until, last=last))
     return fillers
+
+
+def _class_of(demand: Demand) -> int:
+    if demand.reason is Reason.RESCUE:
+        return 0
+    return 3 if demand.optional else 2
 
 
 def _latest(
@@ -173,6 +185,8 @@ def _as_reserved(call: Call) -> Demand:
 
 def _start_by(demand: Demand, latest: Mapping[str, datetime]) -> datetime:
     """The latest start of a run; see `PlannedRun.start_by`."""
+    if demand.optional:
+        return shift(demand.finish_by, -demand.length)
     alone = shift(demand.final_by, -demand.estimate.high)
     return min(latest.get(demand.server, alone), alone)
 
@@ -180,7 +194,7 @@ def _start_by(demand: Demand, latest: Mapping[str, datetime]) -> datetime:
 def _planned(
     demand: Demand, latest: Mapping[str, datetime], start: int, quiet: QuietUntil
 ) -> PlannedRun:
-    end = start + length_of(demand.estimate.high)
+    end = start + length_of(demand.length)
     late = max(0, end - to_ticks(demand.finish_by))
     return PlannedRun(
         demand=demand,

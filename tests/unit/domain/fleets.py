@@ -32,6 +32,15 @@ def a_server(name: str, left: timedelta, hours: float, **known: Any) -> Outlook:
     return an_outlook(name, left, **(given | known))
 
 
+def early() -> Outlook:
+    """One that stops in 25 hours and was saved seven hours ago, by a run that began too early.
+
+    Two of its last runs took 30 hours, the others five.
+    """
+    taken = (a_sample(30), a_sample(30), *[a_sample(5)] * 8)
+    return a_server("a", 25 * HOUR, 5, samples=taken, copy=a_copy(7 * HOUR))
+
+
 def an_attempt(begun: timedelta = HOUR, **changes: Any) -> Attempt:
     """A run under way that began so long before NOW."""
     given: dict[str, Any] = {

@@ -10,7 +10,7 @@ from daemon.domain.plan import Limits, Reason
 from daemon.domain.policy import DEFAULT_POLICY, Policy
 from daemon.domain.run import RunKind, RunState
 from tests.factories import NOW
-from tests.unit.domain.fleets import PLAINLY, a_server, an_attempt
+from tests.unit.domain.fleets import PLAINLY, a_server, an_attempt, early
 from tests.unit.domain.prospects import DAY, HOUR, MINUTE, a_copy, an_outlook
 
 SECOND = timedelta(seconds=1)
@@ -71,6 +71,23 @@ def test_the_last_run_is_timed_to_end_a_margin_before_the_stop():
 
 def test_once_the_last_copy_is_made_no_other_is_called_for():
     assert called(3 * HOUR, HOUR / 2) is None
+
+
+def test_after_an_early_last_copy_another_is_made_where_a_usual_run_fits():
+    """The pessimistic estimate says that there is no time; the last copy is seven hours old."""
+    demand = demand_of(early())
+    assert (demand.reason, demand.optional) == (Reason.LADDER, True)
+    assert demand.due_at == NOW - HOUR
+    assert demand.finish_by == NOW + 25 * HOUR
+    assert "there is time for a younger copy" in demand.explanation
+    assert demand_of(early(), now=NOW + 20 * HOUR).optional
+    assert demand_of(early(), now=NOW + 20 * HOUR + SECOND) is None
+
+
+def test_the_copy_that_it_makes_is_followed_by_another_as_long_as_there_is_time():
+    made = replace(early(), copy=a_copy(HOUR))
+    assert demand_of(made).due_at == NOW + 5 * HOUR
+    assert demand_of(replace(early(), copy=a_copy(-15 * HOUR)), now=NOW + 15 * HOUR) is None
 
 
 def test_a_copy_that_began_just_too_early_is_no_last_one():

@@ -17,6 +17,7 @@ from daemon.domain.plan import QuietHours
 from daemon.domain.policy import Policy, Rung
 from daemon.domain.verdict import Verdict
 from tests.factories import NOW
+from tests.unit.domain.fleets import early
 from tests.unit.domain.prospects import (
     DAY,
     GIB,
@@ -191,6 +192,17 @@ def test_quiet_hours_hold_routine_runs_back() -> None:
     events = starts(forecast(prospect, NOW, NOW + 9 * DAY).events)
     assert len(events) >= 8
     assert {event.at.hour for event in events} <= set(range(6, 20))
+
+
+def test_a_run_after_an_early_final_is_no_deadline_that_is_missed() -> None:
+    """It may be cut off by the stop: nothing is foreseen of it, and nobody is called late."""
+    prospect = a_prospect(early())
+    assert [run.demand.optional for run in prospect.plan(NOW).runs] == [True]
+    (status,) = prospect.statuses(NOW)
+    assert status.verdict < Verdict.LATE
+    assert not any("expected to end" in reason for reason in status.reasons)
+    told = forecast(prospect, NOW, NOW + 24 * HOUR).events
+    assert Happening.MISS not in kinds(told, "a")
 
 
 def test_the_past_holds_nothing() -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from daemon.domain.calling import call_all
 from daemon.domain.instant import EARLIEST, LATEST, shift
 from daemon.domain.nearing import near_ones
 from daemon.domain.outlook import Outlook
@@ -16,12 +17,14 @@ from daemon.domain.planner import decide, plan, plan_present
 from daemon.domain.present import Present
 from daemon.domain.remedies import Ground
 from daemon.domain.schedule import to_instant
+from daemon.domain.timetable import draw_up
 from tests.factories import NOW
 from tests.unit.domain.fleets import (
     PLAINLY,
     a_sample,
     a_server,
     an_attempt,
+    early,
     fleets,
     limits_of_fleets,
 )
@@ -102,7 +105,7 @@ def test_at_no_instant_more_bandwidth_is_reserved_than_there_is(fleet, limits):
 @given(fleets(), limits_of_fleets)
 def test_who_is_said_to_be_in_time_is(fleet, limits):
     for run in planned(fleet, limits).runs:
-        end = shift(run.start_at, run.demand.estimate.high)
+        end = shift(run.start_at, run.demand.length)
         assert run.feasible == (end <= run.demand.finish_by)
         assert run.misses_by == max(timedelta(), end - run.demand.finish_by)
 
@@ -157,8 +160,12 @@ def test_a_nearer_expiry_never_lowers_the_urgency_of_a_server(fleet, limits, min
     before, after = by_server(planned([outlook], limits)), by_server(planned([nearer], limits))
     # A copy of which little was missing at the old stop may be all that is wanted at the new one.
     if "a" in before and "a" in after:
-        assert after["a"].start_by <= before["a"].start_by
-        assert after["a"].start_at <= before["a"].start_at
+        one, other = before["a"], after["a"]
+        if not (one.demand.optional or other.demand.optional):
+            assert other.start_by <= one.start_by
+        # A run of the ladder for which there is no time left before the final is left to it.
+        if one.demand.reason is other.demand.reason:
+            assert other.start_at <= one.start_at
 
 
 @shared
@@ -224,6 +231,32 @@ def test_without_a_server_the_others_save_no_less(fleet):
     for gone in fleet:
         rest = by_server(planned([each for each in fleet if each is not gone], limits))
         assert all(run.feasible for run in rest.values())
+
+
+@settings(shared, derandomize=True)
+@example(fleet=[early(), a_server("b", 20 * HOUR, 10)], limits=Limits(slots=1))
+@example(fleet=[early(), a_server("b", 20 * HOUR, 10)], limits=Limits(slots=2))
+@given(fleets(), limits_of_fleets)
+def test_what_is_optional_makes_nobody_late_and_is_never_late_itself(fleet, limits):
+    near = near_ones(fleet, (), limits, PLAINLY, NOW)
+    calls = call_all(near, limits, NOW)
+    needed = tuple(call for call in calls.calls if not call.demand.optional)
+    without = draw_up(replace(calls, calls=needed), near.busy, limits, NOW).runs
+    runs = draw_up(calls, near.busy, limits, NOW).runs
+    told = {run.demand.server: run.misses_by for run in runs if not run.demand.optional}
+    assert told == {run.demand.server: run.misses_by for run in without}
+    assert all(run.feasible for run in runs if run.demand.optional)
+
+
+def test_a_run_after_an_early_final_waits_for_those_that_have_to_happen():
+    other = a_server("b", 12 * HOUR, 9)
+    runs = by_server(planned([early(), other], Limits(slots=1)))
+    assert list(runs) == ["b", "a"]
+    assert runs["b"].start_at == NOW < NOW + 9 * HOUR <= runs["a"].start_at
+    longer = a_server("b", 24 * HOUR, 21, attempt=an_attempt(MINUTE))
+    assert by_server(planned([early(), longer], Limits(slots=1))) == {}
+    runs = by_server(planned([early(), longer], Limits(slots=2)))
+    assert (runs["a"].start_at, runs["a"].start_by) == (NOW, NOW + 20 * HOUR)
 
 
 def test_beside_a_long_run_that_is_under_way_others_start_one_after_the_other():
