@@ -7,7 +7,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace systemd
+TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace sudo systemd
 WORKERS ?= 2
 
 .PHONY: help demo test check format bench soak venv packages constraints clean

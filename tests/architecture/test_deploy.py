@@ -114,5 +114,5 @@ def test_every_example_key_line_is_restricted() -> None:
     lines = (DEPLOY / "authorized_keys.example").read_text().splitlines()
     keys = [line for line in lines if line and not line.startswith("#")]
 
-    assert len(keys) == 3
+    assert len(keys) == 4
     assert all(line.startswith("restrict,") and " ssh-ed25519 " in line for line in keys)
