@@ -42,7 +42,7 @@ HOSTILE = (
     *("lvs", "lvs --config devices{}"),
     *("zfs destroy tank/home", f"zfs destroy -r tank/home@lapseguard-{RUN}"),
     *("zfs destroy tank/home@daily", f"zfs destroy tank/home@lapseguard-{RUN}%daily"),
-    f"zfs destroy tank@a,lapseguard-{RUN}",
+    *(f"zfs destroy tank@a,lapseguard-{RUN}", f"zfs destroy tank@hourly-{RUN}"),
 )
 
 
