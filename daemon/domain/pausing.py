@@ -4,7 +4,9 @@ A run is only asked to if its server has time for it: it can begin anew, at its 
 after the other one, and everything that would have been in time still is. So each time one gives
 way, one that would have been late is saved; and since a run must have been under way for a while,
 and a server that fails by itself is never asked, no run comes to nothing by being paused again and
-again. All of this follows from how things stand; nothing is remembered.
+again. A run after which nothing has to happen, since an older copy counts as the last one, needs no
+time to begin anew and is asked first. All of this follows from how things stand; nothing is
+remembered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,12 +43,22 @@ def find_pauses(
 ) -> tuple[str, ...]:
     """The servers whose run should stop at its next checkpoint; see `Plan.pauses`."""
     urgent = [each for each in _late(timetable) if _fits_alone(each, now)]
-    yielding = [each for each in near.needs if _can_yield(each, now)]
+    optional = frozenset(
+        each.outlook.server for each in near.needs if _is_optional(each, calls, limits)
+    )
+    yielding = [
+        each
+        for each in near.needs
+        if _can_yield(each, now, optional=each.outlook.server in optional)
+    ]
     if not urgent or not yielding:
         return ()
     urgent.sort(key=lambda each: (-worth_of(each), each.block.rank))
-    yielding.sort(key=lambda each: (each.final_by, each.outlook.server), reverse=True)
-    trials = _Trials(near, calls, timetable, limits, now=now)
+    yielding.sort(
+        key=lambda each: (each.outlook.server in optional, each.final_by, each.outlook.server),
+        reverse=True,
+    )
+    trials = _Trials(near, calls, timetable, limits, optional=optional, now=now)
     for late in urgent:
         trials.make_room(late, yielding)
     return tuple(sorted(trials.pauses))
@@ -69,7 +81,15 @@ def _fits_alone(stake: Stake, now: datetime) -> bool:
     return begin + stake.block.length <= stake.due
 
 
-def _can_yield(need: Need, now: datetime) -> bool:
+def _is_optional(need: Need, calls: Calls, limits: Limits) -> bool:
+    """Whether a copy counts as the last one; see `Demand.optional`."""
+    counted = calls.counted.get(need.outlook.server)
+    if counted is None or not need.policy.final:
+        return False
+    return need.counts_as_final(need.copy_at, counted, limits.lead)
+
+
+def _can_yield(need: Need, now: datetime, *, optional: bool) -> bool:
     attempt = need.outlook.attempt
     return (
         need.under_way
@@ -78,7 +98,7 @@ def _can_yield(need: Need, now: datetime) -> bool:
         and attempt.state in _YIELDING
         and attempt.failures == 0
         and shift(attempt.started_at, _SETTLED) <= now
-        and now < need.final_by
+        and now < (need.stop_at if optional else need.final_by)
     )
 
 
@@ -93,11 +113,20 @@ class _Situation:
 
 class _Trials:
     def __init__(
-        self, near: Near, calls: Calls, timetable: Timetable, limits: Limits, *, now: datetime
+        self,
+        near: Near,
+        calls: Calls,
+        timetable: Timetable,
+        limits: Limits,
+        *,
+        optional: frozenset[str],
+        now: datetime,
     ) -> None:
         self.pauses: list[str] = []
         self._calls = calls
         self._limits = limits
+        #: Servers whose run under way is optional.
+        self._optional = optional
         self._now = now
         self._left = min(_MOST_TRIALS, max(1, _EFFORT // max(1, len(timetable.stakes))))
         self._present = _Situation(
@@ -114,14 +143,19 @@ class _Trials:
             if self._left and self._has_time(need, late):
                 self._left -= 1
                 tried = self._without(need)
-                wanted = self._present.timely | {late.block.server, need.outlook.server}
+                again = {need.outlook.server} - self._optional
+                wanted = self._present.timely | {late.block.server} | again
                 if wanted <= tried.timely:
                     self._present = tried
                     self.pauses.append(need.outlook.server)
                     return
 
     def _has_time(self, need: Need, late: Stake) -> bool:
-        if need.outlook.server in self.pauses or to_ticks(need.final_by) <= late.due:
+        if need.outlook.server in self.pauses:
+            return False
+        if need.outlook.server in self._optional:
+            return True
+        if to_ticks(need.final_by) <= late.due:
             return False
         again = _TIMES * _length(need) + timedelta(microseconds=late.block.length)
         return shift(shift(self._now, _YIELDS_IN), again) <= need.final_by
@@ -135,7 +169,7 @@ class _Trials:
             for each in present.busy
         )
         stakes = present.stakes
-        if all(each.block.server != server for each in stakes):
+        if server not in self._optional and all(each.block.server != server for each in stakes):
             stakes = (*stakes, self._once_more(need))
         capacity: Capacity = self._calls.capacity
         settled = settle(stakes, capacity, busy, to_ticks(self._now))

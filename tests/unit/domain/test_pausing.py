@@ -1,11 +1,12 @@
 """When a run under way gives up its slot, and when it goes on."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from daemon.domain.run import RunKind, RunState
 from tests.factories import NOW
-from tests.unit.domain.fleets import a_server, an_attempt, plan_of
-from tests.unit.domain.prospects import DAY, HOUR, MINUTE
+from tests.unit.domain.fleets import a_server, an_attempt, early, plan_of
+from tests.unit.domain.prospects import DAY, HOUR, MINUTE, a_copy
 
 #: Holds the only slot for nine hours more, and has days.
 PATIENT = a_server("patient", 12 * DAY, 10, attempt=an_attempt(HOUR))
@@ -51,6 +52,15 @@ def test_a_run_whose_own_deadline_is_nearer_goes_on():
 def test_of_two_runs_the_one_with_more_time_gives_way():
     other = a_server("other", 20 * DAY, 10, attempt=an_attempt(HOUR))
     assert pauses(PATIENT, other, URGENT, slots=2) == ("other",)
+
+
+def test_a_run_after_an_early_final_gives_way_first_and_needs_no_time_to_begin_anew():
+    """What it would replace counts as the last copy."""
+    extra = replace(early(), attempt=an_attempt(HOUR))
+    assert pauses(extra, URGENT) == ("a",)
+    assert pauses(extra, PATIENT, URGENT, slots=2) == ("a",)
+    needed = replace(extra, copy=a_copy(30 * DAY))
+    assert pauses(needed, URGENT) == ()
 
 
 def test_only_as_many_give_way_as_are_needed():
