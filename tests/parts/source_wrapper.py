@@ -1,10 +1,14 @@
 """The wrapper that a server forces on Lapseguard's key, asked what it would run."""
 
+import io
 import os
+import runpy
 import shlex
-import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 DEPLOYED = Path(__file__).parents[2] / "deploy/source"
 WRAPPER = DEPLOYED / "lapseguard-source"
@@ -26,16 +30,20 @@ class Ruling:
 
 
 def rule(command: str | bytes, wrapper: Path = WRAPPER) -> Ruling:
-    """Ask for a command as sshd would, but have it shown instead of run."""
-    finished = subprocess.run(
-        [wrapper, "--check"],
-        env={**os.environ, "SSH_ORIGINAL_COMMAND": os.fsdecode(command)},
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    argv = shlex.split(finished.stdout) if finished.returncode == 0 else None
-    return Ruling(argv=argv, code=finished.returncode, said=finished.stderr)
+    """Ask for a command as sshd would, but have it shown instead of run.
+
+    All within this process, since there is much to ask.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, SSH_ORIGINAL_COMMAND=os.fsdecode(command)),
+        patch.object(sys, "argv", [str(wrapper), "--check"]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = runpy.run_path(str(wrapper))["main"]()
+    argv = shlex.split(out.getvalue()) if code == 0 else None
+    return Ruling(argv=argv, code=code, said=err.getvalue())
 
 
 def copy_with_lists(folder: Path) -> Path:
