@@ -133,25 +133,24 @@ def _fillers(
     given_up = {server: count + place for place, server in enumerate(settled.given_up)}
     fillers = []
     for place, call in enumerate(calls.calls):
-        demand, firm_at = call.demand, settled.starts.get(call.demand.server)
-        rank = place + _class_of(demand) * count
-        lost = given_up.get(demand.server)
-        rank, due_at = (
-            (rank, demand.due_at)
-            if lost is None
-            else (
-                lost,
-                max(min(demand.due_at, call.firm_from or now), call.not_before),
-            )
-        )
-        block = _block(call, rank, max(now, due_at), demand.estimate)
+        server, start_by = call.demand.server, _start_by(call.demand, latest)
+        lost, firm_at = server in given_up, settled.starts.get(server)
+        rank = given_up.get(server, place + _class_of(call.demand) * count)
+        ready = max(now, _wanted_at(call, now) if lost else call.demand.due_at)
+        block = _block(call, rank, ready, call.demand.estimate)
         if firm_at is None or block.ready < firm_at:
             # An estimate may grow at any time: what then has to start waits for no quiet hours.
-            patience = min(call.patience, shift(_start_by(demand, latest), -lead))
-            held_until = to_ticks(patience if lost is None else now)
-            last = to_ticks(_start_by(demand, latest)) if demand.optional else None
-            fillers.append(Filler(block=block, firm_at=firm_at, patience=held_until, last=last))
+            patience = now if lost else min(call.patience, shift(start_by, -lead))
+            last = to_ticks(start_by) if call.demand.optional else None
+            fillers.append(
+                Filler(block=block, firm_at=firm_at, patience=to_ticks(patience), last=last)
+            )
     return fillers
+
+
+def _wanted_at(call: Call, now: datetime) -> datetime:
+    """From when on a run is made that no room could be reserved for."""
+    return max(min(call.demand.due_at, call.firm_from or now), call.not_before)
 
 
 def _class_of(demand: Demand) -> int:
