@@ -13,6 +13,7 @@ from typing import Self
 
 from backends.types import SshTarget
 
+# SHLVL: bash would read the developer's own ~/.bashrc before every single command.
 _CONFIG = """\
 ListenAddress {host}
 Port {port}
@@ -30,6 +31,7 @@ PrintMotd no
 PrintLastLog no
 MaxStartups 100:30:200
 LogLevel VERBOSE
+SetEnv SHLVL=1
 {extra}
 """
 
