@@ -136,7 +136,11 @@ class RemoteShell:
             channel_timeout=CONNECT_TIMEOUT,
             disabled_algorithms={**_WEAK, "keys": sorted(unwanted)},
         )
-        self._transport().set_keepalive(_KEEPALIVE)
+        transport = self._transport()
+        transport.set_keepalive(_KEEPALIVE)
+        # A command is a few small packets, each of which would wait for the one before it.
+        if isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _load_identity(self) -> paramiko.PKey:
         try:
