@@ -103,7 +103,7 @@ def test_a_backup_can_be_followed_line_by_line(enrolled: Installation) -> None:
     lines = [json.loads(line) for line in said.splitlines()]
     states = [line["event"] for line in lines if line["event"].startswith("run.")]
     (*_, last) = (line for line in lines if line["event"] == "capture.progressed")
-    assert states == ["run.claimed", "run.pulling", "run.storing", "run.verifying", "run.verified"]
+    assert states == ["run.pulling", "run.storing", "run.verifying", "run.verified"]
     assert last["phase"] == "done"
     assert last["server"] == SERVER
     assert last["stored_files"] == last["arrived_files"] > 0

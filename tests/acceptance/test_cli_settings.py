@@ -72,7 +72,8 @@ def test_the_settings_in_effect_are_shown_with_their_origin_and_without_secrets(
 
 def test_the_schema_is_one_json_document(installed: Program) -> None:
     schema = installed.run("config", "schema").document
-    assert set(schema["properties"]) == {"daemon", "stores", "defaults", "planning", "policies"}
+    tables = {"daemon", "stores", "defaults", "capture", "planning", "policies"}
+    assert set(schema["properties"]) == tables
 
 
 def test_a_missing_state_folder_is_named(installed: Program) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from daemon.domain.progress import Progress
-from daemon.domain.run import RunKind, RunState, advance
+from daemon.domain.run import Failure, RunKind, RunState, advance
 from tests.factories import NOW
 
 READING = Progress(
@@ -35,7 +35,9 @@ def begin(unit, run="20260501T120000Z-000001", server="web-1"):
 
 
 def end(unit, run):
-    unit.runs.save(advance(run, RunState.FAILED, unit.now()))
+    unit.runs.save(
+        advance(run, RunState.FAILED, unit.now(), error=Failure(code="X", message="x", hint="y"))
+    )
 
 
 def test_the_newest_reading_of_each_run_is_kept(open_unit):

@@ -12,7 +12,7 @@ from daemon.domain.progress import Progress
 from daemon.domain.run import RunState
 from daemon.errors import DatabaseBusy
 from daemon.services.progress import Gauge, Reporting
-from tests.parts.desk import Desk, Watcher
+from tests.parts.desk import MIB, Desk, Watcher
 from tests.parts.folder_pull import put
 
 
@@ -44,16 +44,14 @@ def watcher() -> GaugeWatcher:
 def test_what_is_recorded_during_a_run_is_what_its_watcher_is_told(
     desk: Desk, watcher: GaugeWatcher
 ) -> None:
-    put(desk.source / "a", b"a" * 1000)
-    put(desk.source / "b", b"b" * 500)
     desk.watcher = reporting(desk, watcher)
 
     run = desk.back_up()
 
     assert run.state is RunState.VERIFIED
     assert watcher.seen is not None
-    assert (watcher.seen.stored_files, watcher.seen.stored_bytes) == (2, 1500)
-    assert watcher.seen.read_bytes == 1500
+    assert (watcher.seen.stored_files, watcher.seen.stored_bytes) == (4, 4 * MIB)
+    assert watcher.seen.read_bytes == 4 * MIB
     assert recorded(desk) == {}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from tests.parts.requirement import require, require_program
 
 __all__ = ["btrfs", "subvolume"]
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory, not a shared file
+
 
 @pytest.fixture
 def btrfs(tmp_path: Path) -> Iterator[Path]:
@@ -18,16 +21,18 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
     require(os.geteuid() == 0, "the right to mount", "run the tests as root")
     require_program("mkfs.btrfs", "btrfs-progs")
     require("btrfs" in Path("/proc/filesystems").read_text(), "btrfs", "a kernel with btrfs")
-    image, place = tmp_path / "disk.img", tmp_path / "disk"
+    place = tmp_path / "disk"
     place.mkdir()
-    with image.open("wb") as file:
-        file.truncate(300 << 20)
-    _run("mkfs.btrfs", "-q", str(image))
-    _run("mount", "-o", "loop", str(image), str(place))
-    yield place
-    for target in reversed(_mounted_from(image)):
-        _run("umount", target)
-    image.unlink()
+    # Snapshots are synced to the disk, which takes a real one most of a second each.
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        image = Path(folder) / "disk.img"
+        with image.open("wb") as file:
+            file.truncate(300 << 20)
+        _run("mkfs.btrfs", "-q", str(image))
+        _run("mount", "-o", "loop", str(image), str(place))
+        yield place
+        for target in reversed(_mounted_from(image)):
+            _run("umount", target)
 
 
 def subvolume(place: Path) -> Path:
