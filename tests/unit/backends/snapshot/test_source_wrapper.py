@@ -74,7 +74,7 @@ def test_a_path_of_any_characters_is_one_word(path: str) -> None:
         f"sudo -n -- sudo -n -- umount -- {VIEW}",
         f"sudo -n -- env LD_PRELOAD=/tmp/x umount -- {VIEW}",
         f"LD_PRELOAD=/tmp/x umount -- {VIEW}",
-        f"/home/eve/umount -- {VIEW}",
+        f"/opt/eve/umount -- {VIEW}",
         # Elsewhere, or by another name.
         *("umount -- /srv", "umount -- /run/lapseguard", "umount -a", f"umount -l -- {VIEW}"),
         f"umount -- {VIEW}/../../../srv",
