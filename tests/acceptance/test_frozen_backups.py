@@ -1,10 +1,6 @@
 """A server whose files never stand still is saved as of one instant, and nothing stays on it."""
 
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +9,9 @@ import pytest
 from tests.parts.btrfs import btrfs, subvolume
 from tests.parts.installation import Install, Installation
 from tests.parts.line import Line
+from tests.parts.pair_writer import is_of_one_moment, writing_pairs
 
 __all__ = ["btrfs"]
-
-#: Writes 1, 2, 3 … into two files in turn, each by renaming.
-WRITER = """
-import os, sys, time
-number = 0
-while True:
-    number += 1
-    for name in ("journal", "table"):
-        fresh = os.path.join(sys.argv[1], "." + name)
-        with open(fresh, "w") as file:
-            file.write(str(number))
-        os.replace(fresh, os.path.join(sys.argv[1], name))
-        time.sleep(0.001)
-"""
 
 
 @pytest.fixture
@@ -58,15 +41,14 @@ def saved(installation: Installation) -> dict[str, Any]:
 def test_every_copy_of_files_that_change_together_has_them_as_they_were_together(
     frozen: Installation, data: Path, tmp_path: Path
 ) -> None:
-    with _writing(data):
+    with writing_pairs(data):
         runs = [saved(frozen)["run"] for _ in range(3)]
 
     for run in runs:
         target = tmp_path / run
         frozen.program.do("restore", run, "--target", str(target))
         copy = target / data.relative_to("/")
-        journal, table = (int((copy / name).read_text()) for name in ("journal", "table"))
-        assert table in {journal, journal - 1}
+        assert is_of_one_moment(copy)
         assert (copy / "07").read_bytes() == bytes([7]) * 200_000
 
 
@@ -173,15 +155,3 @@ def test_an_application_rests_while_the_snapshot_is_made_and_goes_on_before_the_
     assert frozen.program.ask("show", run)["manifest"]["consistency"] == "application"
     frozen.program.do("restore", "web-1", "--target", str(tmp_path / "out"))
     assert (tmp_path / "out" / data.relative_to("/") / "x").read_text() == "rest\n"
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder)])
-    try:
-        while not (folder / "table").exists():
-            time.sleep(0.01)
-        yield
-    finally:
-        writer.kill()
-        writer.wait()

@@ -2,10 +2,8 @@
 
 import secrets
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from backends.source_errors import (
     SourcePathLeaves,
 )
 from tests.parts.btrfs import btrfs, subvolume
+from tests.parts.pair_writer import is_of_one_moment, writing_pairs
 from tests.parts.sshd import Sshd
 
 __all__ = ["btrfs"]
@@ -107,15 +106,13 @@ def test_two_files_that_are_always_equal_are_equal_in_each_of_fifty_views(
 ) -> None:
     """The writer changes one file, then the other, as fast as it can, in two steps of a pair."""
     values = []
-    with _writing_pairs(data) as wait:
+    with writing_pairs(data) as wait:
         for _ in range(50):
             wait()
             with server.hold(data, alone=True) as view:
                 seen = Path(f"{view.root}{data}")
-                journal, table = (int((seen / name).read_text()) for name in ("journal", "table"))
-                # The journal is written first, the table second: no other state exists.
-                assert table in {journal, journal - 1}
-                values.append(journal)
+                assert is_of_one_moment(seen)
+                values.append(journal := int((seen / "journal").read_text()))
                 wait()
                 assert int((seen / "journal").read_text()) == journal
     assert values == sorted(set(values)), "the writer did not go on between the views"
@@ -274,40 +271,3 @@ def _now() -> datetime:
 def _made(folder: Path) -> bool:
     folder.mkdir(parents=True)
     return True
-
-
-#: Writes 1, 2, 3 … into two files in turn, each by renaming.
-_WRITER = """
-import os, sys, time
-number = 0
-while True:
-    number += 1
-    for name in ("journal", "table"):
-        fresh = os.path.join(sys.argv[1], "." + name)
-        with open(fresh, "w") as file:
-            file.write(str(number))
-        os.replace(fresh, os.path.join(sys.argv[1], name))
-        time.sleep(0.0002)
-"""
-
-
-@contextmanager
-def _writing_pairs(folder: Path) -> Iterator[Callable[[], None]]:
-    """A program that goes on writing; the value waits until it has written once more."""
-
-    def wait() -> None:
-        before = _read(folder / "table")
-        while _read(folder / "table") == before:
-            time.sleep(0.001)
-
-    writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(folder)])
-    try:
-        wait()
-        yield wait
-    finally:
-        writer.kill()
-        writer.wait()
-
-
-def _read(file: Path) -> str:
-    return file.read_text() if file.exists() else ""

@@ -1,0 +1,51 @@
+"""A program that changes two files together, over and over, for tests of frozen views."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+#: Writes 1, 2, 3 … into `journal`, then into `table`, each by renaming.
+_PROGRAM = """
+import os, sys, time
+number = 0
+while True:
+    number += 1
+    for name in ("journal", "table"):
+        fresh = os.path.join(sys.argv[1], "." + name)
+        with open(fresh, "w") as file:
+            file.write(str(number))
+        os.replace(fresh, os.path.join(sys.argv[1], name))
+        time.sleep(0.0002)
+"""
+
+
+@contextmanager
+def writing_pairs(folder: Path) -> Iterator[Callable[[], None]]:
+    """The program at work; the value waits until it has written once more."""
+
+    def wait() -> None:
+        before = _read(folder / "table")
+        while _read(folder / "table") == before:
+            assert writer.poll() is None
+            time.sleep(0.001)
+
+    writer = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(folder)])
+    try:
+        wait()
+        yield wait
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def is_of_one_moment(folder: Path) -> bool:
+    """Whether a copy of both files shows a state that there was: the journal is ahead by one."""
+    journal, table = (int((folder / name).read_text()) for name in ("journal", "table"))
+    return table in {journal, journal - 1}
+
+
+def _read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
