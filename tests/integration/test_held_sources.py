@@ -1,13 +1,14 @@
 """What a run does on a server before and after it reads, and what is recorded of it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from backends.snapshot.commands import Commands
 from backends.types import PullSpec, SshTarget
 from daemon.domain.freezing import Freezing
+from daemon.domain.run import RunKind
 from daemon.domain.source import LIVE, Consistency
 from daemon.services.source import SourceTools, hold_source, remove_leftovers
 from tests.factories import HOST_KEY, a_server
@@ -59,6 +60,21 @@ def test_what_the_run_under_way_has_made_stays(desk: Desk) -> None:
     assert unmounted(desk, OLD, run=OLD) == []
 
 
+def test_what_a_run_that_has_not_ended_made_stays(desk: Desk) -> None:
+    with desk.units() as unit:
+        unit.runs.claim(
+            run=OLD,
+            server="web-1",
+            kind=RunKind.MANUAL,
+            store="main",
+            owner="somebody",
+            lease=timedelta(minutes=5),
+        )
+        unit.commit()
+
+    assert unmounted(desk, OLD) == []
+
+
 def test_what_others_have_made_stays_until_nobody_can_need_it(desk: Desk) -> None:
     assert unmounted(desk, UNKNOWN) == []
     assert unmounted(desk, OLD) == [OLD]
@@ -99,6 +115,21 @@ def test_a_hook_s_view_is_pulled_from_and_worth_more_while_the_application_rests
         assert source.view.consistency is consistency
         assert not any("drop-view" in line for line in shell.said)
     assert "drop-view" in shell.said[-1]
+
+
+def test_an_application_goes_on_before_the_pull_once_everything_is_frozen(desk: Desk) -> None:
+    shell = ScriptedShell(("make-view", "/mnt/view\n"))
+    freezing = Freezing(
+        kind="hook",
+        freeze=("make-view",),
+        thaw=("drop-view",),
+        before=("stop-db",),
+        after=("start-db",),
+    )
+
+    with hold_source(tools(desk, shell, []), desk.back_up(), a_server(freezing=freezing), SPEC):
+        ran = [line.split()[-1] for line in shell.said]
+        assert ran == ["stop-db", "make-view", "start-db"]
 
 
 def test_an_application_rests_through_the_pull_where_nothing_is_frozen(desk: Desk) -> None:
