@@ -127,6 +127,7 @@ class Capture:
             self._recall(parent)
             self._points = points = self._open_checkpoints(spec)
             with self._window or nullcontext(), points or nullcontext():
+                spec = spec if self._window is None else self._window.pace(spec)
                 report, cut = self._pull_or_cut(spec, pull)
                 if self._window is not None:
                     self._window.settle()

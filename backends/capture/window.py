@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -22,6 +22,7 @@ from backends.capture.vacancy import empty, ensure_vacating, vacate
 from backends.capture.writing import is_being_written
 from backends.errors import BackendError, LocalDiskFull, LocalPathUnusable
 from backends.rsync.scratch import incoming_folder
+from backends.types import PullSpec
 
 #: Each flush ends packs before they are full, so it has to pay.
 _SHARE: Final = 4
@@ -179,6 +180,13 @@ class Window:
         if self._limit is not None:
             ensure_room(self._image, limit=self._limit, files=files)
 
+    def pace(self, spec: PullSpec) -> PullSpec:
+        """The pull, no faster than that it can be held back in time: a window in half a second."""
+        if self._limit is None:
+            return spec
+        most = 2 * self._limit
+        return replace(spec, bandwidth=min(spec.bandwidth or most, most))
+
     @property
     def is_needed(self) -> bool:
         """Whether data has to leave staging at all."""
@@ -192,7 +200,8 @@ class Window:
             return self._free_bytes() < self._floor
         landed = self._landed + self._written()
         self.peak = max(self.peak, landed)
-        return landed > self._limit
+        # What comes until ssh has been stopped, and what is in its pipes then, needs the rest.
+        return landed > self._limit * 3 // 4
 
     def is_untimely(self, inode: int) -> bool:
         """See `Vacating.is_untimely`."""
