@@ -10,9 +10,11 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
+from daemon.domain.dump import DatabaseDump, check_dumps
 from daemon.domain.freezing import READ_LIVE, Freezing
 from daemon.domain.identifier import check_name
 from daemon.domain.instant import as_utc
+from daemon.domain.machine import ProviderMachine
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue
 
@@ -50,6 +52,8 @@ class Server:
         priority: Its most precious paths, in order; each is one of `paths` or below one.
         bandwidth: Bytes a second at most; None for no limit of its own.
         freezing: See `Freezing`.
+        dumps: Databases that are dumped as well; no two of one name.
+        machine: What the provider calls it, or None where it is not asked to copy it.
         fate_accepted: A person knows that its store would perish with it, and wants it so.
         created_at: When it was registered (UTC).
 
@@ -74,6 +78,8 @@ class Server:
     priority: tuple[str, ...] = ()
     bandwidth: int | None = None
     freezing: Freezing = READ_LIVE
+    dumps: tuple[DatabaseDump, ...] = ()
+    machine: ProviderMachine | None = None
     fate_accepted: bool = False
     created_at: datetime
 
@@ -92,6 +98,7 @@ class Server:
         labels = tuple(dict.fromkeys(check_name(label) for label in self.labels))
         object.__setattr__(self, "labels", labels)
         _check_weights(self.value, self.bandwidth)
+        object.__setattr__(self, "dumps", check_dumps(self.dumps))
         object.__setattr__(self, "created_at", as_utc(self.created_at))
 
 
