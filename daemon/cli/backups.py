@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from daemon.bootstrap import Application, backup_tools
+from daemon.cli.completion import complete_server
 from daemon.cli.event_lines import EventLines
 from daemon.cli.failure import report
 from daemon.cli.invocation import invocation_of
@@ -57,7 +58,10 @@ class _Turn:
 def backup_now(
     ctx: typer.Context,
     servers: Annotated[
-        list[str] | None, typer.Argument(metavar="SERVER…", help="Names.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            metavar="SERVER…", help="Names.", autocompletion=complete_server, show_default=False
+        ),
     ] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every registered server.")] = False,

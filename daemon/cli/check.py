@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
+from daemon.cli.completion import complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output
 from daemon.domain.check import (
@@ -60,7 +61,12 @@ def check(
     ctx: typer.Context,
     servers: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SERVER]...", help="Only these.", show_default=False),
+        typer.Argument(
+            metavar="[SERVER]...",
+            help="Only these.",
+            autocompletion=complete_server,
+            show_default=False,
+        ),
     ] = None,
     *,
     warning_age: Annotated[
@@ -106,7 +112,9 @@ def check(
 @app.command("safe-to-lapse")
 def safe_to_lapse(
     ctx: typer.Context,
-    server: Annotated[str, typer.Argument(metavar="SERVER", help="Its name.")],
+    server: Annotated[
+        str, typer.Argument(metavar="SERVER", help="Its name.", autocompletion=complete_server)
+    ],
     *,
     accept_same_fate: Annotated[
         bool,

@@ -5,11 +5,22 @@ from typing import Annotated
 
 import typer
 
+from daemon.cli.completion import (
+    complete_contract,
+    complete_preset,
+    complete_server,
+    complete_store,
+)
 from daemon.cli.repeated import texts_from
 from daemon.domain.phase import Course
 from daemon.domain.phasetext import read_course
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The contract's name here.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="The contract's name here.", autocompletion=complete_contract
+    ),
+]
 TimezoneOption = Annotated[
     str | None,
     typer.Option(
@@ -20,11 +31,21 @@ TimezoneOption = Annotated[
 ]
 ServerOption = Annotated[
     list[str] | None,
-    typer.Option("--server", help="Server that lives by it; repeat.", show_default=False),
+    typer.Option(
+        "--server",
+        help="Server that lives by it; repeat.",
+        show_default=False,
+        autocompletion=complete_server,
+    ),
 ]
 StoreOption = Annotated[
     list[str] | None,
-    typer.Option("--store", help="Store that perishes with it; repeat.", show_default=False),
+    typer.Option(
+        "--store",
+        help="Store that perishes with it; repeat.",
+        show_default=False,
+        autocompletion=complete_store,
+    ),
 ]
 SubjectOption = Annotated[
     str | None,
@@ -38,6 +59,7 @@ PresetOption = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
+        autocompletion=complete_preset,
         help="What the provider does after the expiry; see `lapseguard preset list`.",
         show_default=False,
     ),

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from daemon.cli.completion import complete_run, complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, size, span
 from daemon.domain.history import HistoryRow, history_json
@@ -27,7 +28,13 @@ _SHOWN_OMISSIONS: Final = 20
 def history(
     ctx: typer.Context,
     server: Annotated[
-        str | None, typer.Argument(metavar="SERVER", help="Only of this one.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="SERVER",
+            help="Only of this one.",
+            autocompletion=complete_server,
+            show_default=False,
+        ),
     ] = None,
     *,
     limit: Annotated[
@@ -50,7 +57,12 @@ def history(
 @app.command()
 def show(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="RUN", help="Its id, as history prints it.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="Its id, as history prints it.", autocompletion=complete_run
+        ),
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
+from daemon.cli.completion import complete_preset
 from daemon.cli.output import Json, JsonOption, Output
 from daemon.cli.phase_output import PHASE_COLUMNS, phase_row, phases_json
 from daemon.clock import SystemClock
@@ -45,7 +46,10 @@ def list_presets(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 @app.command()
 def show(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The preset's name.", autocompletion=complete_preset),
+    ],
     *,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,13 +6,17 @@ from typing import Annotated, Final
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
+from daemon.cli.completion import complete_server
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue
 
 _BYTES: Final = TypeAdapter(ByteSize)
 _HIGHEST_VALUE: Final = 1_000_000
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The server's name here.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The server's name here.", autocompletion=complete_server),
+]
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="Port of its sshd.")]
 IdentityOption = Annotated[
     Path | None,

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from daemon.cli.completion import complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output
 from daemon.cli.status_output import (
@@ -30,7 +31,13 @@ app: Final = typer.Typer(name="status")
 def status(
     ctx: typer.Context,
     server: Annotated[
-        str | None, typer.Argument(metavar="SERVER", help="Only this one.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="SERVER",
+            help="Only this one.",
+            autocompletion=complete_server,
+            show_default=False,
+        ),
     ] = None,
     *,
     verdict: Annotated[

@@ -9,6 +9,7 @@ import typer
 from backends.objectstore.findings import ESSENTIAL, Finding, Outcome, StoreProbe
 from backends.objectstore.probe import probe_store
 from daemon.bootstrap import create_place, open_plain_store, open_store
+from daemon.cli.completion import complete_store
 from daemon.cli.opening import open_configuration
 from daemon.cli.output import Json, JsonOption, Output
 from daemon.errors import ExitCode
@@ -22,7 +23,12 @@ app: Final = typer.Typer(
 
 StoreArgument = Annotated[
     str | None,
-    typer.Argument(metavar="STORE", help="By default the default store.", show_default=False),
+    typer.Argument(
+        metavar="STORE",
+        help="By default the default store.",
+        autocompletion=complete_store,
+        show_default=False,
+    ),
 ]
 
 

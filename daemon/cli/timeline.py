@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from daemon.cli.completion import complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, console, instant
 from daemon.cli.timeline_drawing import ASCII, UNICODE, draw
@@ -27,7 +28,13 @@ _FARTHEST: Final = timedelta(days=400)
 def timeline(
     ctx: typer.Context,
     server: Annotated[
-        str | None, typer.Argument(metavar="SERVER", help="Only this one.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="SERVER",
+            help="Only this one.",
+            autocompletion=complete_server,
+            show_default=False,
+        ),
     ] = None,
     *,
     ascii_only: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from daemon.bootstrap import Application, verification_tools
+from daemon.cli.completion import complete_run_or_server
 from daemon.cli.failure import report
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant
@@ -29,7 +30,12 @@ app: Final = typer.Typer(name="verify")
 _SHOWN: Final = 10
 
 RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN|SERVER", help="A run, or a server for its newest one.")
+    str,
+    typer.Argument(
+        metavar="RUN|SERVER",
+        help="A run, or a server for its newest one.",
+        autocompletion=complete_run_or_server,
+    ),
 ]
 
 
@@ -39,7 +45,10 @@ def verify(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN|SERVER]…", help="Runs, or servers for their newest.", show_default=False
+            metavar="[RUN|SERVER]…",
+            help="Runs, or servers for their newest.",
+            autocompletion=complete_run_or_server,
+            show_default=False,
         ),
     ] = None,
     *,

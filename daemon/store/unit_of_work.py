@@ -16,6 +16,7 @@ from daemon.store.engine import begin_reading, begin_writing
 from daemon.store.history import History
 from daemon.store.hosts import Hosts
 from daemon.store.manifests import Manifests
+from daemon.store.names import Names
 from daemon.store.planning import Planning
 from daemon.store.progress import ProgressRecords
 from daemon.store.runs import Runs
@@ -64,6 +65,7 @@ class UnitOfWork:
     hosts: Hosts
     progress: ProgressRecords
     planning: Planning
+    names: Names
     audit: AuditTrail
     #: The present by the clock that dates everything here: see `Transaction.now`.
     now: Callable[[], datetime]
@@ -131,6 +133,7 @@ class UnitOfWork:
         self.hosts = Hosts(transaction)
         self.progress = ProgressRecords(transaction)
         self.planning = Planning(transaction)
+        self.names = Names(transaction)
         self.audit = AuditTrail(transaction)
         self.now = transaction.now
 

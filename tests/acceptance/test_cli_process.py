@@ -105,15 +105,34 @@ def test_a_reader_that_stops_reading_is_no_error_of_ours(installed: Program) -> 
 def test_completion_knows_commands_options_and_choices(
     program: Program, words: str, completed: list[str]
 ) -> None:
-    completing = replace(
-        program,
-        environment={
-            "_LAPSEGUARD_COMPLETE": "complete_bash",
-            "COMP_WORDS": words,
-            "COMP_CWORD": str(len(words.split()) - 1),
-        },
-    )
-    assert completing.run().out.split() == completed
+    assert complete(program, words) == completed
+
+
+def test_completion_knows_what_there_is_by_name(installed: Program) -> None:
+    """Servers, contracts, stores and presets, also by the settings file that the line names."""
+    for name in ("web-1", "web-2", "db-1"):
+        installed.add_server(name)
+    installed.add_contract("rent")
+    elsewhere = replace(installed, environment={"LAPSEGUARD_CONFIG": "/nowhere"})
+    assert complete(installed, "lapseguard backup-now we") == ["web-1", "web-2"]
+    assert complete(installed, "lapseguard contract renew r") == ["rent"]
+    assert complete(installed, "lapseguard preset show hetz") != []
+    assert complete(elsewhere, "lapseguard backup-now we") == []
+    line = f"lapseguard --config {installed.settings} backup-now d"
+    assert complete(elsewhere, line) == ["db-1"]
+
+
+def complete(program: Program, words: str) -> list[str]:
+    """What the shell offers for the last of these words."""
+    environment = {
+        **program.environment,
+        "_LAPSEGUARD_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    completed = replace(program, environment=environment).run()
+    assert completed.err == ""
+    return completed.out.split()
 
 
 def test_a_signal_ends_it_with_130_and_a_next_step(installed: Program) -> None:
