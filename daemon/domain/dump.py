@@ -8,7 +8,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from daemon.domain.duration import write_duration
+from daemon.domain.duration import check_timeout
 from daemon.errors import InvalidValue
 
 POSTGRES: Final = "postgres"
@@ -62,7 +62,7 @@ class DatabaseDump:
         host: Where PostgreSQL listens: an address, or the folder of its socket.
         port: Where PostgreSQL or Redis listens; None for the usual one.
         argv: With the kind `command`: the program that prints the copy, and its words.
-        timeout: How long it may take.
+        timeout: How long it may take; whole seconds.
 
     Raises:
         InvalidValue: on construction, for a kind that there is not, a value that the kind has no
@@ -87,11 +87,7 @@ class DatabaseDump:
         _check_path(self.path)
         _check_database(self.kind, self.database)
         _check_login(self.user, self.port)
-        if not timedelta(seconds=1) <= self.timeout <= _LONGEST_TIMEOUT:
-            raise InvalidValue(
-                f"A dump cannot be given {write_duration(self.timeout)}.",
-                hint=f"Allow 1s to {write_duration(_LONGEST_TIMEOUT)}.",
-            )
+        check_timeout(self.timeout, _LONGEST_TIMEOUT, "A dump")
         object.__setattr__(self, "name", _check_name(self.name or self._usual_name()))
 
     def _check_kind(self) -> None:

@@ -54,6 +54,15 @@ def write_duration(length: timedelta) -> str:
     return f"-{text}" if text and length < timedelta() else text or "0"
 
 
+def check_timeout(timeout: timedelta, longest: timedelta, what: str) -> None:
+    """Raise InvalidValue unless something can be given so long: whole seconds, one to the most."""
+    if timeout.microseconds or not timedelta(seconds=1) <= timeout <= longest:
+        raise InvalidValue(
+            f"{what} cannot be given {timeout.total_seconds():g} seconds.",
+            hint=f"Allow whole seconds from 1s to {write_duration(longest)}.",
+        )
+
+
 def span(duration: timedelta) -> str:
     """A duration for people, in its two largest units: `3 d 4 h`; negative ones get a minus."""
     seconds = int(abs(duration.total_seconds()))

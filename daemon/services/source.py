@@ -92,7 +92,8 @@ def hold_source(
         one_file_system=spec.one_file_system,
         fallback=not freezing.required,
     )
-    rest = Quiescence(before=freezing.before, after=freezing.after)
+    patience = freezing.hook_timeout.total_seconds()
+    rest = Quiescence(before=freezing.before, after=freezing.after, timeout=patience)
     commands = Commands(lambda: tools.open_shell(spec.target), sudo=server.sudo)
     with commands, ExitStack() as held, ExitStack() as resting:
         if freezing.kind not in {NONE, HOOK}:
@@ -132,7 +133,8 @@ def _hold(
 ) -> AbstractContextManager[FrozenView]:
     if freezing.kind != HOOK:
         return hold(request, commands, now=tools.now, warn=tools.warn)
-    hook = SnapshotHook(freeze=freezing.freeze, thaw=freezing.thaw)
+    patience = freezing.hook_timeout.total_seconds()
+    hook = SnapshotHook(freeze=freezing.freeze, thaw=freezing.thaw, timeout=patience)
     return hold_by_hook(hook, request, commands, now=tools.now, warn=tools.warn)
 
 

@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from daemon.domain.dump import DatabaseDump
 from daemon.domain.instant import as_utc
+from daemon.domain.machine import ProviderMachine
 from daemon.domain.phase import Course
 from daemon.store.courses import read_course, write_course
+from daemon.store.server_parts import read_dumps, read_machine, write_dumps, write_machine
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -66,3 +69,41 @@ class CourseText(TypeDecorator[Course]):
         """Database to Python."""
         del dialect
         return None if value is None else read_course(value)
+
+
+class DumpsText(TypeDecorator[tuple[DatabaseDump, ...]]):
+    """A server's dumps, as JSON; see `write_dumps`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: tuple[DatabaseDump, ...] | None, dialect: Dialect
+    ) -> str | None:
+        """Python to database."""
+        del dialect
+        return None if value is None else write_dumps(value)
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect
+    ) -> tuple[DatabaseDump, ...] | None:
+        """Database to Python."""
+        del dialect
+        return None if value is None else read_dumps(value)
+
+
+class MachineText(TypeDecorator[ProviderMachine]):
+    """A server's machine at its provider, as JSON; see `write_machine`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: ProviderMachine | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        del dialect
+        return None if value is None else write_machine(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> ProviderMachine | None:
+        """Database to Python."""
+        del dialect
+        return None if value is None else read_machine(value)

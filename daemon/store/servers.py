@@ -1,6 +1,7 @@
 """The registered servers."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import bindparam, delete, select, update
@@ -14,6 +15,7 @@ from daemon.errors import AlreadyExists, InUse
 from daemon.store.claims import make_claimable
 from daemon.store.missing import not_found
 from daemon.store.pieces import find_names
+from daemon.store.server_parts import dumps_json, machine_json
 from daemon.store.tables import CONTRACT_SERVERS, CONTRACTS, SERVERS
 from daemon.store.transaction import AnyRow, Transaction
 
@@ -127,22 +129,30 @@ def _server(row: AnyRow) -> Server:
             after=row.after_capture,
             freeze=row.freeze_command,
             thaw=row.thaw_command,
+            hook_timeout=timedelta(seconds=row.hook_timeout),
         ),
+        dumps=row.dumps,
+        machine=row.machine,
         fate_accepted=row.fate_accepted,
         created_at=row.created_at,
     )
 
 
 def _values(server: Server) -> dict[str, object]:
-    return {"name": server.name, "created_at": server.created_at, **_payload(server)}
+    return {"name": server.name, "created_at": server.created_at, **_changeable(server)}
 
 
 def _changes(server: Server) -> dict[str, object]:
-    return {"changed": server.name, **_payload(server)}
+    return {"changed": server.name, **_changeable(server)}
+
+
+def _changeable(server: Server) -> dict[str, object]:
+    """The columns of its row that an update may change."""
+    return {**_payload(server), "dumps": server.dumps, "machine": server.machine}
 
 
 def _payload(server: Server) -> JsonObject:
-    """Everything but its name and the date of its registration; also the columns of its row."""
+    """Everything but its name and the date of its registration, for the audit trail."""
     return {
         "host": server.host,
         "port": server.port,
@@ -165,5 +175,8 @@ def _payload(server: Server) -> JsonObject:
         "after_capture": server.freezing.after,
         "freeze_command": server.freezing.freeze,
         "thaw_command": server.freezing.thaw,
+        "hook_timeout": int(server.freezing.hook_timeout.total_seconds()),
+        "dumps": dumps_json(server.dumps),
+        "machine": None if server.machine is None else machine_json(server.machine),
         "fate_accepted": server.fate_accepted,
     }

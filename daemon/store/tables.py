@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from daemon.store.columns import CourseText, TextTuple, UtcDateTime
+from daemon.store.columns import CourseText, DumpsText, MachineText, TextTuple, UtcDateTime
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -59,6 +59,9 @@ SERVERS: Final = Table(
     Column("after_capture", TextTuple, nullable=False),
     Column("freeze_command", TextTuple, nullable=False),
     Column("thaw_command", TextTuple, nullable=False),
+    Column("hook_timeout", Integer, nullable=False),
+    Column("dumps", DumpsText, nullable=False),
+    Column("machine", MachineText),
     Column("fate_accepted", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
