@@ -66,6 +66,9 @@ def _estimate_delta(
     samples = _after_usual_gap(samples, usual)
     seconds = sorted(sample.seconds for sample in samples)
     slow, quick = at_quantile(seconds, quantile), mirrored(seconds, quantile)
+    if all(sample.gap_seconds is None for sample in samples):
+        # Whole copies say nothing of how little there may be to move after one.
+        quick = _overhead(assumptions)
     moved = at_quantile(sorted(sample.new_bytes for sample in samples), quantile) * longer
     pessimistic = max(slow * longer, _transfer(moved, rate_limit), _overhead(assumptions))
     high = _span(min(pessimistic * assumptions.safety, ceiling))

@@ -70,6 +70,17 @@ def test_after_a_week_without_a_daemon_everything_overdue_runs_by_deadline() -> 
     assert not record.findings
 
 
+def test_after_a_first_copy_that_took_long_a_younger_one_is_made_where_it_may_be_quick() -> None:
+    """Six of the eleven hours were needed; another whole copy would not fit, what changed does."""
+    record = _play(a_world(("web-1", 6.0, 11 * HOUR)))
+
+    (stop,) = record.stops
+    age = record.age_at_stop(stop)
+    assert age is not None
+    assert age < 6 * HOUR
+    assert not record.findings
+
+
 @pytest.mark.parametrize(
     ("hours", "until"), [(-120, 6), (-48, 6), (-1, 6), (1, 6), (9600, -1), (9600, 6)]
 )

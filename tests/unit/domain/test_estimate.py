@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.domain.estimate import at_quantile, estimate_run, mirrored, rate_limit_of
@@ -18,8 +18,9 @@ ASSUMED = Assumptions()
 
 SECONDS = st.floats(0, 1e6)
 BYTES = st.integers(0, 10**13)
-GAPS = st.none() | st.timedeltas(timedelta(), timedelta(days=400))
-LIMITS = st.none() | st.integers(1, 10**9)
+SOME_GAP = st.timedeltas(timedelta(), timedelta(days=400))
+SOME_LIMIT = st.integers(1, 10**9)
+GAPS, LIMITS = st.none() | SOME_GAP, st.none() | SOME_LIMIT
 QUANTILES = st.floats(0.01, 1)
 
 
@@ -57,6 +58,15 @@ def test_of_a_server_nobody_measured_a_size_and_a_rate_are_assumed():
     assert told.basis is Basis.ASSUMED
     assert told.rate == ASSUMED.rate
     assert told.high == (ASSUMED.overhead + timedelta(seconds=5120)) * 1.25
+
+
+def test_after_whole_copies_alone_the_next_may_take_as_long_or_next_to_nothing():
+    """How much changes from one copy to the next is not known before the second."""
+    first = replace(UNKNOWN, samples=(a_sample(6 * 3600, gap=None),))
+    told = estimated(first, gap=6 * HOUR)
+    assert (told.low, told.high) == (ASSUMED.overhead, 7.5 * HOUR)
+    second = replace(UNKNOWN, samples=(*first.samples, a_sample(3600, gap=6 * 3600)))
+    assert estimated(second, gap=6 * HOUR).low == HOUR
 
 
 def test_a_measured_size_is_moved_at_the_assumed_rate():
@@ -138,20 +148,18 @@ def test_a_larger_server_never_takes_less_time(  # noqa: PLR0917 - hypothesis gi
     assert small.high <= large.high
 
 
-@given(OUTLOOKS, GAPS, GAPS, QUANTILES, LIMITS)
+@given(OUTLOOKS, SOME_GAP, SOME_GAP, QUANTILES, LIMITS)
 @settings(deadline=None, max_examples=100, derandomize=True)
 def test_a_longer_gap_never_takes_less_time(outlook, one, other, quantile, limit):
-    assume(one is not None and other is not None)
     short, long = (
         estimate_run(outlook, gap, quantile, ASSUMED, limit) for gap in sorted((one, other))
     )
     assert short.high <= long.high
 
 
-@given(OUTLOOKS, GAPS, QUANTILES, LIMITS, LIMITS)
+@given(OUTLOOKS, GAPS, QUANTILES, SOME_LIMIT, SOME_LIMIT)
 @settings(deadline=None, max_examples=100, derandomize=True)
 def test_a_lower_limit_never_takes_less_time(outlook, gap, quantile, one, other):
-    assume(one is not None and other is not None)
     tight, wide = (
         estimate_run(outlook, gap, quantile, ASSUMED, limit) for limit in sorted((one, other))
     )
