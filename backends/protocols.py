@@ -54,6 +54,13 @@ class ObjectStore(Protocol):
         """Give back connections; the store is not used afterwards."""
 
 
+class StopSignal(Protocol):
+    """Tells that something is to end; `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Whether it is to end now."""
+
+
 class SourcePull(Protocol):
     """Transfers a server's paths into staging."""
 

@@ -50,10 +50,12 @@ class SnapshotFailed(SnapshotError):
 
 
 class SnapshotLost(SnapshotError):
-    """A snapshot did not last as long as the pull: what was read from it is worth nothing."""
+    """A snapshot did not last as long as the pull; what was read before counts, nothing after."""
 
     retryable = True
-    default_hint = "Give it more room on the server, or let it be held for a shorter time."
+    default_hint = (
+        "Free room for it in the server's volume group or pool, or back up in quieter hours."
+    )
 
 
 class SourcePathLeaves(SnapshotError):

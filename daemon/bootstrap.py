@@ -321,8 +321,8 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         destination=lambda store, server, patience: destination(
             application, store, server, patience
         ),
-        make_pull=lambda journal, lease, room: RsyncPull(
-            journal=journal, stop=lease.stop, room=room, rate=pull_rate
+        make_pull=lambda journal, stop, room: RsyncPull(
+            journal=journal, stop=stop, room=room, rate=pull_rate
         ),
         measure=lambda spec: _measure(spec, application.clock),
         open_shell=_open_shell,

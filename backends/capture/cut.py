@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 
 from backends.errors import BackendError, LocalDiskFull, SshError, TransferError
 from backends.repository.tree import Node, NodeType
+from backends.source_errors import SnapshotLost
 from backends.types import Arrival, Omission, PullReport
 
 #: Errors of a pull after which what has arrived is worth keeping.
-CUTS = (SshError, TransferError, LocalDiskFull)
+CUTS = (SshError, TransferError, LocalDiskFull, SnapshotLost)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from backends.errors import (
 )
 from backends.pacing import Rate
 from backends.process import Running, readable
+from backends.protocols import StopSignal
 from backends.rsync.brake import Brake, NoLimit, Room, tethered_ssh
 from backends.rsync.command import largest_file, rsync_argv
 from backends.rsync.complaints import Complaints, parse_complaints
@@ -74,7 +75,7 @@ class RsyncPull:
         self,
         *,
         journal: Callable[[bytes], object] | None = None,
-        stop: threading.Event | None = None,
+        stop: StopSignal | None = None,
         room: Room | None = None,
         rate: Rate | None = None,
     ) -> None:

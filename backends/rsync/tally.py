@@ -1,11 +1,11 @@
 """Counts what a pull brings, and stops it where the budget ends."""
 
-import threading
 import time
 from pathlib import Path
 
 from backends.errors import BudgetExceeded, TransferInterrupted
 from backends.process import readable_name
+from backends.protocols import StopSignal
 from backends.rsync.changes import ChangedPaths
 from backends.rsync.output import Change, ChangeKind
 from backends.rsync.pace import Pace
@@ -24,7 +24,7 @@ _MOST_OMISSIONS = 10_000
 class Tally:
     """The counts of one pull over all its passes; used by one thread at a time."""
 
-    def __init__(self, spec: PullSpec, stop: threading.Event | None) -> None:
+    def __init__(self, spec: PullSpec, stop: StopSignal | None) -> None:
         self._budget = spec.budget
         self._stop = stop
         self._started = time.monotonic()

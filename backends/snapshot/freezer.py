@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from backends.snapshot.commands import Commands
-from backends.snapshot.view import Consistency, Leftover, SnapshotRequest
+from backends.snapshot.view import Check, Consistency, Leftover, SnapshotRequest
 from backends.snapshot.volume import Volume
 
 #: Runs a command on the way out: it is tried again, and a failure is told and not raised.
@@ -39,14 +39,14 @@ class Frozen:
         layers: What to mount, outer ones first.
         consistency: Of each layer.
         excludes: rsync patterns of what belongs to the snapshot itself.
-        check: Raises SnapshotLost once it is no longer what it was.
+        check: Says whether it is still what it was; None for what cannot be lost.
     """
 
     id: str
     layers: tuple[Layer, ...]
     consistency: Consistency
     excludes: tuple[str, ...] = ()
-    check: Callable[[], None] = field(default=lambda: None)
+    check: Check | None = None
 
 
 class Freezer(Protocol):

@@ -119,13 +119,9 @@ class _Holding:
     def _assemble(self, parts: tuple[FrozenPart, ...], frozen: Sequence[Frozen]) -> FrozenView:
         layers = [layer for one in frozen for layer in one.layers]
         root = assemble(layers, self._request.name, self._commands, self._held, self._undo)
-
-        def check() -> None:
-            for one in frozen:
-                one.check()
-
+        checks = tuple(one.check for one in frozen if one.check is not None)
         excludes = tuple(pattern for one in frozen for pattern in one.excludes)
-        return FrozenView(root=root, parts=parts, excludes=excludes, check=check)
+        return FrozenView(root=root, parts=parts, excludes=excludes, checks=checks)
 
     def live(self, reason: str = "") -> FrozenView:
         """The paths as they are, and why."""

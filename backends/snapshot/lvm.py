@@ -1,9 +1,10 @@
 """Frozen views by LVM: a snapshot volume of the one that holds the file system.
 
-A thin snapshot takes its room from the pool. A thick one is given a share of its origin's size;
-once more than that has changed, the kernel drops it and every read from it fails or lies, hence
-`check`. Commands and fields are those of lvcreate(8) and lvs(8), LVM 2.03: the fifth letter of
-`lv_attr` is `I` or `S` for a dropped snapshot, the first `V` for a thin volume, `t` for its pool.
+A thin snapshot takes its room from the pool. A thick one is given a share of its origin's size,
+and more where the group has it; once more than that has changed, the kernel drops it and every
+read of its device fails, hence `check`. Commands and fields are those of lvcreate(8) and lvs(8),
+LVM 2.03: the fifth letter of `lv_attr` is `I` or `S` for a dropped snapshot, the first `V` for a
+thin volume, `t` for its pool.
 """
 
 import json
@@ -17,6 +18,7 @@ from backends.snapshot.commands import Commands
 from backends.snapshot.freezer import Frozen, Layer, Undo
 from backends.snapshot.view import (
     Consistency,
+    Fill,
     Leftover,
     SnapshotRequest,
     check_name,
@@ -37,6 +39,8 @@ _REPORT: Final = ("lvs", "--reportformat", "json", "--units", "b", "--nosuffix",
 _EXTENT: Final = 4 << 20
 #: A pool this full would soon stop every volume in it, ours and the live ones (per cent).
 _FULLEST: Final = 95.0
+#: Seconds for a look at a snapshot while it is read.
+_LOOK: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ class LvmFreezer:
     """See `Freezer`.
 
     Attributes:
-        share: Of the origin's size that a thick snapshot is given.
+        share: Of the origin's size that a thick snapshot is given at least.
     """
 
     share: float = 0.15
@@ -147,7 +151,7 @@ class LvmFreezer:
                 id=place,
                 layers=(_layer(volume, place),),
                 consistency=Consistency.CRASH,
-                check=partial(_check, place, commands),
+                check=partial(_check, place),
             )
         finally:
             undo("lvremove", "--yes", "--quiet", place)
@@ -160,12 +164,14 @@ class LvmFreezer:
             _check_pool(origin, commands)
             # Thin snapshots are left inactive unless this is said.
             return (*common, "--setactivationskip", "n", origin.path)
-        size = max(_EXTENT, int(origin.size * self.share) // _EXTENT * _EXTENT)
-        if origin.free < size:
+        least = _extents(int(origin.size * self.share))
+        if origin.free < least:
             raise SnapshotNoSpace(
                 f"The volume group {origin.group} has {origin.free} bytes left; a snapshot of "
-                f"{origin.name} takes {size}"
+                f"{origin.name} takes {least}"
             )
+        # Room that lies idle costs nothing; the other half is for whatever else grows meanwhile.
+        size = min(_extents(origin.size), max(least, _extents(origin.free // 2)))
         return (*common, "--size", f"{size}b", origin.path)
 
     def leftovers(self, mounts: Iterable[Volume], commands: Commands) -> Iterator[Leftover]:
@@ -185,6 +191,10 @@ class LvmFreezer:
         if run_of(leftover.place.partition("/")[2]) != leftover.name:
             raise SnapshotFailed(f"{leftover.place!r} is not a snapshot of ours")
         commands.run("lvremove", "--yes", "--quiet", leftover.place)
+
+
+def _extents(size: int) -> int:
+    return max(_EXTENT, size // _EXTENT * _EXTENT)
 
 
 def _find_origin(volume: Volume, commands: Commands) -> LogicalVolume:
@@ -216,14 +226,21 @@ def _check_pool(origin: LogicalVolume, commands: Commands) -> None:
         raise SnapshotNoSpace(f"The thin pool {pool.path} is {pool.filled:g} per cent full")
 
 
-def _check(place: str, commands: Commands) -> None:
+def _check(place: str, commands: Commands) -> Fill:
     """Raise SnapshotLost where the snapshot, or the pool it is in, ran out of room."""
-    (snapshot,) = parse_report(commands.run(*_REPORT, place))
-    if snapshot.is_dropped and not snapshot.is_thin:
+    (snapshot,) = parse_report(commands.run(*_REPORT, place, timeout=_LOOK))
+    if snapshot.is_thin:
+        return _check_room_of_pool(f"{snapshot.group}/{snapshot.pool}", commands)
+    if snapshot.is_dropped:
         raise SnapshotLost(
             f"More changed on the server than the snapshot {place} of {snapshot.size} bytes holds"
         )
-    if snapshot.is_thin:
-        (pool,) = parse_report(commands.run(*_REPORT, f"{snapshot.group}/{snapshot.pool}"))
-        if pool.is_dropped:
-            raise SnapshotLost(f"The thin pool {pool.path} has no room left")
+    return Fill(place=place, per_cent=snapshot.filled or 0.0)
+
+
+def _check_room_of_pool(path: str, commands: Commands) -> Fill:
+    (pool,) = parse_report(commands.run(*_REPORT, path, timeout=_LOOK))
+    if pool.is_dropped:
+        # The snapshot may still be whole, but no volume of the pool can be written to.
+        raise SnapshotLost(f"The thin pool {path} has no room left")
+    return Fill(place=path, per_cent=pool.filled or 0.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from backends.snapshot.commands import Commands
 from backends.snapshot.volume import is_at_or_below
 from backends.source_errors import (
     SnapshotFailed,
@@ -57,6 +58,23 @@ class SnapshotRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """How much of what a snapshot may grow to is in use.
+
+    Attributes:
+        place: The snapshot, or the pool that it lives in.
+        per_cent: 100 is the end of it.
+    """
+
+    place: str
+    per_cent: float
+
+
+#: Looks at one snapshot that can run out of room. Raises SnapshotLost once it has.
+Check = Callable[[Commands], Fill]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrozenPart:
     """One file system of a view.
 
@@ -85,13 +103,13 @@ class FrozenView:
         root: `/srv/db` is to be read from `<root>/./srv/db`; empty: from where it always is.
         parts: Each file system in it.
         excludes: rsync patterns of what belongs to the snapshots themselves.
-        check: Raises SnapshotLost once a part of it is no longer what it was.
+        checks: One for each snapshot in it that can be lost while it is read.
     """
 
     root: str
     parts: tuple[FrozenPart, ...]
     excludes: tuple[str, ...] = ()
-    check: Callable[[], None] = lambda: None
+    checks: tuple[Check, ...] = ()
 
     def consistency_of(self, path: str) -> Consistency:
         """The weakest of all file systems at, above or below `path` that a pull of it reads."""

@@ -244,8 +244,6 @@ class _Attempt:
             SourceTools.of(self.tools, warn), self.claim.run, self.server, spec
         ) as source:
             done = self._deposit(baseline, staging, source, key, lock)
-            # Of what was frozen no longer, nobody knows what was read.
-            source.check()
         if self.claim.run.state is RunState.PULLING:
             self.claim.enter(RunState.STORING)
         lock.ensure()
@@ -273,7 +271,9 @@ class _Attempt:
             baseline,
             spec=source.spec,
             staging=staging,
-            make_pull=lambda journal, room: self.tools.make_pull(journal, self.claim.lease, room),
+            make_pull=lambda journal, room: source.watched(
+                lambda stop: self.tools.make_pull(journal, stop, room), self.claim.lease.stop
+            ),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, source.spec, progress),
             now=self.tools.clock.now(),

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from backends.capture.progress import CaptureProgress
-from backends.protocols import SourcePull
+from backends.protocols import SourcePull, StopSignal
 from backends.rsync.brake import Room
 from backends.signing import SigningKey
 from backends.snapshot.commands import Shell
+from backends.snapshot.watch import INTERVAL
 from backends.types import SshTarget
 from daemon.clock import Clock
 from daemon.domain.run import Run
@@ -19,7 +20,7 @@ from daemon.domain.verification import Depth
 from daemon.services.deposit import Tuning
 from daemon.services.destination import Destination, Patience
 from daemon.services.estimate import Measure
-from daemon.services.lease import LEASE, Lease
+from daemon.services.lease import LEASE
 from daemon.services.proof import ProofWatcher
 from daemon.services.units import Units
 
@@ -35,7 +36,7 @@ class BackupTools:
         store_name: What a store (None: the default one) is called.
         repository_url: Where the repository in a store of a server is, both by name.
         destination: The same repository, to be opened.
-        make_pull: Makes the pull from its journal, the lease that may stop it, and its room.
+        make_pull: Makes the pull from its journal, what may stop it, and its room.
         measure: Asks a server how much there is to pull.
         open_shell: Logs in to a server to freeze it.
         signing_key: Reads the key that signs manifests.
@@ -45,6 +46,7 @@ class BackupTools:
         depth: How deep runs are verified where the server does not say.
         tuning: See `Tuning`.
         lease: After so long without a renewal, others may take a run over.
+        watch_every: Seconds between two looks at a snapshot that can be lost.
     """
 
     units: Units
@@ -53,7 +55,7 @@ class BackupTools:
     store_name: Callable[[str | None], str]
     repository_url: Callable[[str | None, str], str]
     destination: Callable[[str | None, str, Patience], Destination]
-    make_pull: Callable[[Callable[[bytes], object], Lease, Room], SourcePull]
+    make_pull: Callable[[Callable[[bytes], object], StopSignal, Room], SourcePull]
     measure: Measure
     open_shell: Callable[[SshTarget], AbstractContextManager[Shell]]
     signing_key: Callable[[], SigningKey]
@@ -63,6 +65,7 @@ class BackupTools:
     depth: Depth
     tuning: Tuning
     lease: timedelta = LEASE
+    watch_every: float = INTERVAL
 
 
 class BackupObserver(ProofWatcher, Protocol):

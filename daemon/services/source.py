@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from backends.errors import BackendError
+from backends.protocols import SourcePull, StopSignal
 from backends.snapshot.commands import Commands, Shell
 from backends.snapshot.hold import hold, leftovers, release
 from backends.snapshot.hook import Quiescence, SnapshotHook, hold_by_hook, quiesced
 from backends.snapshot.view import FrozenPart, FrozenView, Leftover, SnapshotRequest
+from backends.snapshot.watch import INTERVAL, Either, Watch, WatchedPull
 from backends.types import PullSpec, SshTarget
 from daemon.domain.freezing import HOOK, NONE, Freezing
 from daemon.domain.run import Run
@@ -31,12 +33,19 @@ class HeldSource:
     Attributes:
         spec: The pull, from the frozen view where there is one.
         view: For the record.
-        check: Raises SnapshotLost once the view is no longer what it was.
+        watch: Looks after snapshots that can be lost; None where there are none.
     """
 
     spec: PullSpec
     view: SourceView = LIVE
-    check: Callable[[], None] = lambda: None
+    watch: Watch | None = None
+
+    def watched(self, make: Callable[[StopSignal], SourcePull], stop: StopSignal) -> SourcePull:
+        """The pull that `make` makes, ended by `stop` or once what it reads from is lost."""
+        if self.watch is None:
+            return make(stop)
+        inner = make(Either(signals=(stop, self.watch)))
+        return WatchedPull(inner=inner, watch=self.watch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +57,25 @@ class SourceTools:
         now: The clock.
         open_shell: Logs in to a server.
         warn: Is told what is not as it was asked for.
+        watch_every: Seconds between two looks at a snapshot that can be lost.
     """
 
     units: Units
     now: Callable[[], datetime]
     open_shell: Callable[[SshTarget], AbstractContextManager[Shell]]
     warn: Callable[[str], None]
+    watch_every: float = INTERVAL
 
     @classmethod
     def of(cls, tools: BackupTools, warn: Callable[[str], None]) -> "SourceTools":
         """Those of a backup."""
-        now = tools.clock.now
-        return cls(units=tools.units, now=now, open_shell=tools.open_shell, warn=warn)
+        return cls(
+            units=tools.units,
+            now=tools.clock.now,
+            open_shell=tools.open_shell,
+            warn=warn,
+            watch_every=tools.watch_every,
+        )
 
 
 @contextmanager
@@ -94,15 +110,19 @@ def hold_source(
     )
     patience = freezing.hook_timeout.total_seconds()
     rest = Quiescence(before=freezing.before, after=freezing.after, timeout=patience)
-    commands = Commands(lambda: tools.open_shell(spec.target), sudo=server.sudo)
-    with commands, ExitStack() as held, ExitStack() as resting:
+
+    def connect() -> Commands:
+        return Commands(lambda: tools.open_shell(spec.target), sudo=server.sudo)
+
+    with connect() as commands, ExitStack() as held, ExitStack() as resting:
         if freezing.kind not in {NONE, HOOK}:
             remove_leftovers(tools, server, commands, run.run)
         resting.enter_context(quiesced(rest, request, commands, tools.warn))
         view = held.enter_context(_hold(freezing, request, commands, tools))
         if not any(part.kind == NONE for part in view.parts):
             resting.close()
-        yield _held(spec, view, rested=bool(freezing.before))
+        watch = Watch(view.checks, connect, warn=tools.warn, interval=tools.watch_every)
+        yield _held(spec, view, watch, rested=bool(freezing.before))
 
 
 def remove_leftovers(tools: SourceTools, server: Server, commands: Commands, run: str) -> None:
@@ -138,12 +158,12 @@ def _hold(
     return hold_by_hook(hook, request, commands, now=tools.now, warn=tools.warn)
 
 
-def _held(spec: PullSpec, view: FrozenView, *, rested: bool) -> HeldSource:
+def _held(spec: PullSpec, view: FrozenView, watch: Watch, *, rested: bool) -> HeldSource:
     parts = (_part(part, rested=rested) for part in view.parts)
     return HeldSource(
         spec=replace(spec, source_root=view.root, excludes=(*spec.excludes, *view.excludes)),
         view=SourceView.of(parts),
-        check=view.check,
+        watch=watch if view.checks else None,
     )
 
 

@@ -42,7 +42,8 @@ def freezing_commands() -> list[list[str]]:
     for path in ("/", "/srv/db/data"):
         request = SnapshotRequest(name=RUN, paths=(path,))
         with hold(request, commands, now=lambda: datetime.now(UTC), warn=_complain) as view:
-            view.check()
+            for check in view.checks:
+                check(commands)
     for leftover in leftovers(commands):
         release(leftover, commands)
     return [line.split(" ") for line in shell.said]

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from backends.snapshot.commands import Commands
+from backends.snapshot.freezer import Frozen
 from backends.snapshot.hold import undoing
 from backends.snapshot.lvm import LvmFreezer
 from backends.snapshot.view import Leftover, SnapshotRequest
@@ -75,6 +76,21 @@ def test_a_thin_snapshot_takes_no_size_and_is_active_at_once(volume: Volume) -> 
     assert shell.changes()[0] == f"{CREATE} --setactivationskip n vg0/srv"
 
 
+@pytest.mark.parametrize(
+    ("free", "size"),
+    [(20, 15), (80, 40), (900, 100)],
+    ids=["the least", "half of what is free", "all that can ever change"],
+)
+def test_a_thick_snapshot_takes_idle_room_so_that_it_lasts(
+    volume: Volume, free: int, size: int
+) -> None:
+    shell = ScriptedShell(("lvs", report(vg_free=str(free * GIB))))
+
+    freeze(LvmFreezer(), volume, shell)
+
+    assert f"--size {size * GIB}b vg0/srv" in shell.changes()[0]
+
+
 def test_a_group_without_room_is_refused_before_anything_is_made(volume: Volume) -> None:
     shell = ScriptedShell(("lvs", report(vg_free=str(GIB))))
 
@@ -108,7 +124,7 @@ def test_a_snapshot_that_overflows_fails_the_run_that_reads_from_it(
         LvmFreezer().freeze(volume, REQUEST, commands, _no_undo) as frozen,
         pytest.raises(SnapshotLost, match="More changed on the server"),
     ):
-        frozen.check()
+        look_at(frozen, commands)
 
 
 def test_a_snapshot_with_room_left_passes_its_check(volume: Volume) -> None:
@@ -117,7 +133,7 @@ def test_a_snapshot_with_room_left_passes_its_check(volume: Volume) -> None:
     commands = Commands(shell.connect)
 
     with LvmFreezer().freeze(volume, REQUEST, commands, _no_undo) as frozen:
-        frozen.check()
+        assert look_at(frozen, commands) == 12.5
 
 
 def test_xfs_is_told_that_it_sees_the_same_file_system_twice() -> None:
@@ -188,6 +204,12 @@ def test_nothing_but_our_own_zfs_snapshot_is_ever_destroyed(place: str) -> None:
         ZfsFreezer().release(Leftover(name=RUN, kind="zfs", place=place), Commands(shell.connect))
 
     assert shell.said == []
+
+
+def look_at(frozen: Frozen, commands: Commands) -> float:
+    """How full the snapshot is."""
+    assert frozen.check is not None
+    return frozen.check(commands).per_cent
 
 
 def _no_undo(*argv: str) -> None:
