@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +27,7 @@ class FileRecord:
         sha256: Of the whole file, or None where an unchanged file's is not known from its blobs.
         compared: The source's checksum was compared in this run.
         unchanged: The content is the parent snapshot's; never set beside `compared`.
+        beside: It was not pulled, so there is nothing to compare it with; see `grafting`.
     """
 
     path: bytes
@@ -35,6 +36,7 @@ class FileRecord:
     sha256: bytes | None
     compared: bool
     unchanged: bool
+    beside: bool = False
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ class Folder:
     known: dict[bytes, Node]
     entries: Iterator[Found]
     below: Touched | None = None
-    kept: Mapping[bytes, bytes] = field(default_factory=dict)
+    kept: dict[bytes, bytes] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     touched: bool = False
 

@@ -25,6 +25,7 @@ from backends.capture.entries import (
     name_entries,
     sha256_of,
 )
+from backends.capture.grafting import PLACE, Graft, is_due, uproot
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.packing import Packing
@@ -58,17 +59,20 @@ class ImageWalk:
         edition: Edition | None = None,
         load_blob: Callable[[BlobId], bytes] | None = None,
         halt: Halt | None = None,
+        graft: Graft | None = None,
     ) -> None:
         """Prepare.
 
         `cut` says that the pull broke off, so that not all of the image counts; `edition`, that
-        only part of it needs to be looked at; `load_blob` then gives the trees that it starts from.
+        only part of it needs to be looked at; `load_blob` then gives the trees that it starts from;
+        `graft`, what hangs onto the root.
         """
         self._cut = cut
         self._edition = edition
         self._texts = TreeTexts(load_blob)
         self._parent: BlobId | None = None
         self._halt = halt or NoHalt()
+        self._graft = graft
         self._image = image
         self._writer = writer
         self._index = index
@@ -100,9 +104,12 @@ class ImageWalk:
         self._parent = parent
         touched = self._edition.touched if self._edition else None
         stack = [self._open(b"", self._image, selection, parent, touched)]
+        self._uproot(stack[0])
         while True:
             folder = stack[-1]
             entry = next(folder.entries, None)
+            if self._graft is not None and len(stack) == 1 and is_due(entry):
+                self._hang(self._graft, folder)
             if entry is not None:
                 self._visit(stack, folder, entry)
                 continue
@@ -155,6 +162,20 @@ class ImageWalk:
             below=touched,
             kept=kept,
         )
+
+    def _uproot(self, root: Folder) -> None:
+        old = uproot(root)
+        if old is not None and self._edition is not None:
+            self._take_out(self._edition, PLACE, old, None)
+
+    def _hang(self, graft: Graft, root: Folder) -> None:
+        self.totals.folders += len(graft.trees)
+        self._note_packs(BlobKind.TREE, graft.trees)
+        for file in graft.files:
+            self._note_packs(BlobKind.DATA, file.stored.blobs)
+            self._report(file.record)
+        root.add(graft.node)
+        self._graft = None
 
     def _load_known(self, tree: BlobId | None) -> dict[bytes, Node]:
         if tree is None:
@@ -306,7 +327,7 @@ class ImageWalk:
         A file of which only the attributes changed was touched, so it is read again. Where that
         gives the parent's content, it still is what the source sent and was compared with then.
         """
-        stored = self._find(entry.stat)
+        stored = None if entry.stat.st_ino in self._refused else self._ledger.find(entry.stat)
         if stored is None and is_vacated(entry.place):
             return self._recall(entry, known)
         content = stored or self._read(entry, known)
@@ -351,9 +372,6 @@ class ImageWalk:
             f"The data of the staged file {os.fsdecode(entry.path)!r} is gone, and the "
             "repository no longer has it."
         )
-
-    def _find(self, stat: os.stat_result) -> StoredContent | None:
-        return None if stat.st_ino in self._refused else self._ledger.find(stat)
 
     def _read(self, entry: Entry, known: Node | None) -> StoredContent | None:
         if self._cut is not None and not may_be_kept(entry.stat, known):
