@@ -109,6 +109,8 @@ class Desk:
     checkpoints: CheckpointInterval | None = None
     #: After so long the whole image is looked at.
     walk_every: timedelta = timedelta(days=7)
+    #: Seconds between two looks at a snapshot that can be lost.
+    watch_every: float = 0.01
     #: Raised by transactions that write, while it is set.
     database_fault: Exception | None = None
 
@@ -167,10 +169,11 @@ class Desk:
             store_name=lambda _: "main",
             repository_url=lambda _, server: f"memory:{server}",
             destination=lambda *_: self.destination,
-            make_pull=lambda journal, *_: FolderPull(
+            make_pull=lambda journal, stop, _: FolderPull(
                 source=self.source,
                 image=self.image,
                 journal=journal,
+                stop=stop,
                 **pull,  # type: ignore[arg-type]  # as given by the test
             ),
             measure=self.measure,
@@ -189,6 +192,7 @@ class Desk:
                 walk_every=self.walk_every,
             ),
             lease=lease,
+            watch_every=self.watch_every,
         )
 
     def verify(self, depth: Depth) -> Verification:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import xxhash
 
+from backends.errors import TransferInterrupted
+from backends.protocols import StopSignal
 from backends.rsync.output import parse_line
 from backends.types import Arrival, PullReport, PullSpec
 
@@ -32,6 +34,7 @@ class FolderPull:
         sent: Gets the names of the files that were sent, in order.
         asked: Gets what was asked for, call by call.
         itemises: Names all that it changes, as a whole pull of rsync does.
+        stop: Once set, the pull breaks off before the next file.
     """
 
     source: Path
@@ -44,6 +47,7 @@ class FolderPull:
     sent: list[str] = field(default_factory=list)
     asked: list[PullSpec] = field(default_factory=list)
     itemises: bool = False
+    stop: StopSignal | None = None
     changed: set[bytes] = field(default_factory=set)
     rsync_version: str = "3.5.0"
 
@@ -54,6 +58,8 @@ class FolderPull:
             if not any(f"/{name}/".startswith(f"{path}/") for path in spec.sources):
                 continue
             self.before(file)
+            if self.stop is not None and self.stop.is_set():
+                raise TransferInterrupted("The pull was stopped on request")
             staged = self.image / name
             if not staged.exists() or facts(staged) != facts(file):
                 self._send(file, staged, name, on_arrival)
