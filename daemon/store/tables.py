@@ -254,6 +254,46 @@ VERIFICATIONS: Final = Table(
     Index(None, "run", "manifest_sha256"),
 )
 
+#: Snapshots that providers made of their own disks.
+PROVIDER_COPIES: Final = Table(
+    "provider_copies",
+    METADATA,
+    Column("run", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    # Rises with each copy of a server, whatever the clocks say.
+    Column("number", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("provider", Text),
+    Column("account", Text),
+    Column("region", Text),
+    Column("machine", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("begun_at", UtcDateTime),
+    Column("looked_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("deleted_at", UtcDateTime),
+    Column("progress", Integer, nullable=False),
+    Column("volumes", Text, nullable=False),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    Column("failures", Integer, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    UniqueConstraint("server", "number"),
+)
+#: No server ever has two of them under way.
+Index(
+    "uq_provider_copies_unfinished_server",
+    PROVIDER_COPIES.c.server,
+    unique=True,
+    sqlite_where=PROVIDER_COPIES.c.ended_at.is_(None),
+    postgresql_where=PROVIDER_COPIES.c.ended_at.is_(None),
+)
+
 #: Append-only: triggers, made by the migration, refuse to change or delete an event.
 AUDIT_EVENTS: Final = Table(
     "audit_events",

@@ -19,6 +19,7 @@ from daemon.store.manifests import Manifests
 from daemon.store.names import Names
 from daemon.store.planning import Planning
 from daemon.store.progress import ProgressRecords
+from daemon.store.provider_copies import ProviderCopies
 from daemon.store.runs import Runs
 from daemon.store.servers import Servers
 from daemon.store.standings import Standings
@@ -64,6 +65,7 @@ class UnitOfWork:
     history: History
     hosts: Hosts
     progress: ProgressRecords
+    provider_copies: ProviderCopies
     planning: Planning
     names: Names
     audit: AuditTrail
@@ -132,6 +134,7 @@ class UnitOfWork:
         self.history = History(self.runs, self.verifications)
         self.hosts = Hosts(transaction)
         self.progress = ProgressRecords(transaction)
+        self.provider_copies = ProviderCopies(transaction)
         self.planning = Planning(transaction)
         self.names = Names(transaction)
         self.audit = AuditTrail(transaction)
