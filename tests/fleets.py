@@ -4,12 +4,16 @@ import string
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 
+from daemon.domain import dump
 from daemon.domain.contract import Contract, Expiry
+from daemon.domain.dump import DatabaseDump
 from daemon.domain.fleet import Fleet
 from daemon.domain.freezing import HOOK, KINDS, Freezing
+from daemon.domain.machine import ProviderMachine
 from daemon.domain.phase import Course, Phase
 from daemon.domain.server import Server
 from daemon.domain.verification import Depth
@@ -116,6 +120,57 @@ def freezings(draw: st.DrawFn) -> Freezing:
         after=draw(st.just(()) | commands),
         freeze=draw(commands) if kind == HOOK else (),
         thaw=draw(commands) if kind == HOOK else (),
+        hook_timeout=draw(timeouts),
+    )
+
+
+#: Words that go to a server as they are.
+plain = st.text(string.ascii_letters + string.digits + " é\"'#=-\\", min_size=1, max_size=8)
+commands = st.lists(plain, min_size=1, max_size=3).map(tuple)
+timeouts = st.integers(1, 80_000).map(lambda seconds: timedelta(seconds=seconds))
+
+
+@st.composite
+def dumps(draw: st.DrawFn) -> DatabaseDump:
+    """Any dump, with what its kind takes."""
+    kind = draw(st.sampled_from(sorted(dump.KINDS)))
+    users, ports = st.sampled_from([None, "postgres"]), st.none() | st.integers(1, 65535)
+    usual = draw(st.booleans())
+    values: dict[str, Any] = {
+        "postgres": {"database": "shop", "role": "li", "host": "/run/x", "port": draw(ports)},
+        "postgres-globals": {"user": draw(users), "port": draw(ports)},
+        "mysql": {"database": draw(st.sampled_from([None, "shöp"])), "user": draw(users)},
+        "sqlite": {"path": "/srv/a b.db"},
+        "redis": {"port": draw(ports)},
+        "command": {"argv": draw(commands)},
+    }.get(kind, {})
+    name = draw(
+        st.text(string.ascii_letters + "0.-_", min_size=1).filter(lambda n: n[0] not in ".-")
+    )
+    timeout = dump.USUAL_TIMEOUT if usual else draw(timeouts)
+    return DatabaseDump(kind=kind, name=name, timeout=timeout, **values)
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> ProviderMachine:
+    """Any machine at a provider."""
+    account = draw(st.sampled_from([None, "123456789012"]))
+    if draw(st.booleans()):
+        profile = draw(st.sampled_from([None, "rescue"]))
+        return ProviderMachine(
+            kind="ebs",
+            id="i-0123456789abcdef0",
+            region="cn-north-1",
+            profile=profile,
+            account=account,
+        )
+    return ProviderMachine(
+        kind="command",
+        id=draw(plain),
+        account=account,
+        create=draw(commands),
+        find=draw(commands),
+        delete=draw(commands),
     )
 
 
@@ -142,6 +197,8 @@ def servers(draw: st.DrawFn, name: str) -> Server:
         value=draw(st.integers(0, 1_000_000)),
         bandwidth=draw(st.none() | st.integers(1024, 2**40) | st.just(10 * 1024**2)),
         freezing=draw(freezings()),
+        dumps=tuple(draw(st.lists(dumps(), max_size=3, unique_by=lambda each: each.name))),
+        machine=draw(st.none() | machines()),
         created_at=NOW,
     )
 

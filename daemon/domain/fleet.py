@@ -1,12 +1,15 @@
 """What a fleet file says: servers and contracts, under the names that the file gives their keys."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeAlias
 
 from daemon.domain.contract import Contract
-from daemon.domain.freezing import NONE
+from daemon.domain.duration import write_duration
+from daemon.domain.freezing import NONE, USUAL_HOOK_TIMEOUT
 from daemon.domain.phasetext import write_course
 from daemon.domain.server import Server
+from daemon.domain.sourcetext import dump_fields, machine_fields, write_line
 
 #: What one key of a fleet file can mean; an empty text is the same as none.
 FieldValue: TypeAlias = bool | int | str | tuple[str, ...] | None
@@ -95,7 +98,18 @@ def server_fields(server: Server) -> tuple[tuple[str, FieldValue], ...]:
         ("after_capture", server.freezing.after),
         ("freeze_command", server.freezing.freeze),
         ("thaw_command", server.freezing.thaw),
+        ("hook_timeout", _unusual(server.freezing.hook_timeout, USUAL_HOOK_TIMEOUT)),
+        ("dumps", tuple(write_line(dump_fields(dump)) for dump in server.dumps)),
+        ("machine", _machine(server)),
     )
+
+
+def _machine(server: Server) -> str | None:
+    return None if server.machine is None else write_line(machine_fields(server.machine))
+
+
+def _unusual(length: timedelta, usual: timedelta) -> str | None:
+    return None if length == usual else write_duration(length)
 
 
 def contract_fields(contract: Contract) -> tuple[tuple[str, FieldValue], ...]:

@@ -24,6 +24,8 @@ _KEY_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9@.-]*", re.ASCII)
 _HIGHEST_PORT: Final = 65535
 _HIGHEST_VALUE: Final = 1_000_000
 _LOWEST_BANDWIDTH: Final = 1024
+#: Files of ours in every captured tree; see `backends.dumps.dump.FOLDER`.
+_OURS: Final = "/.lapseguard"
 #: rsync reads these beginnings of a pattern as rules of another kind.
 _RULE_MARKS: Final = ("+ ", "- ")
 
@@ -110,12 +112,18 @@ def normalise_paths(paths: Iterable[str], *, keep_nested: bool = False) -> tuple
         keep_nested: Keep `/srv/db` beside `/srv`; else the outer one alone says the same.
 
     Raises:
-        InvalidValue: a path is relative, climbs with `..`, or holds a control character; or
-            there is none at all.
+        InvalidValue: a path is relative, climbs with `..`, holds a control character, or lies
+            where every backup has files of ours; or there is none at all.
     """
     clean = tuple(dict.fromkeys(_normalise_path(path) for path in paths))
     if not clean:
         raise InvalidValue("No path is given.", hint="Name at least one with --path.")
+    for path in clean:
+        if path == _OURS or _is_below(path, _OURS):
+            raise InvalidValue(
+                f"The path {path} is where the dumps and the passport of a backup are put.",
+                hint=f"Name what is saved by its own path, outside {_OURS}.",
+            )
     if keep_nested:
         return clean
     return tuple(path for path in clean if not any(_is_below(path, other) for other in clean))

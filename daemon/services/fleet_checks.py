@@ -14,8 +14,9 @@ from daemon.domain.fleet import Fleet, Problem
 from daemon.domain.server import Server
 from daemon.errors import SameFate
 from daemon.services.fate_guard import FateGuard, Surroundings
-from daemon.services.fleet_building import Built, identity_of
+from daemon.services.fleet_building import Built
 from daemon.services.fleet_entries import Entry, FleetEntries
+from daemon.services.fleet_servers import identity_of
 from daemon.services.fleet_tables import ContractTable, ServerTable
 
 #: Control characters, lone surrogates, and what ends a line or a paragraph.

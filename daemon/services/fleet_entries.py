@@ -1,6 +1,6 @@
 """What the files of an import say, before it is held against what is recorded."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -9,7 +9,14 @@ from pydantic_core import ErrorDetails
 
 from daemon.domain.fleet import Place, Problem
 from daemon.services.fleet_sources import FleetSource
-from daemon.services.fleet_tables import ContractTable, PhaseTable, ServerTable, Table
+from daemon.services.fleet_tables import (
+    ContractTable,
+    DumpTable,
+    MachineTable,
+    PhaseTable,
+    ServerTable,
+    Table,
+)
 from daemon.settings.problems import nearest
 
 AnyTable = TypeVar("AnyTable", ServerTable, ContractTable)
@@ -100,17 +107,25 @@ _WORDS: Final = {
     "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "list_type": 'must be a list, like ["one", "two"]',
-    "model_type": 'must be a table, like {name = "grace", start = "0", ssh = true}',
+}
+#: Keys that hold tables of their own: which, and one as an example.
+_INNER: Final[Mapping[str, tuple[type[Table], str]]] = {
+    "phases": (PhaseTable, '{name = "grace", start = "0", ssh = true}'),
+    "dumps": (DumpTable, '{kind = "postgres", database = "shop"}'),
+    "machine": (MachineTable, '{kind = "ebs", id = "i-…", region = "eu-central-1"}'),
 }
 
 
 def _explain(model: type[Table], details: ErrorDetails) -> str:
     kind = details["type"]
+    inner, example = _INNER.get(str(details["loc"][0]), (model, ""))
+    if kind == "model_type":
+        return f"must be a table, like {example}"
     text = _WORDS.get(kind) or details["msg"].removeprefix("Value error, ")
     text = text.replace("Input should be", "must be")
     if kind != "extra_forbidden":
         return text
-    of = PhaseTable if details["loc"][0] == "phases" else model
+    of = inner if len(details["loc"]) > 1 else model
     return text + nearest(str(details["loc"][-1]), of.model_fields)
 
 

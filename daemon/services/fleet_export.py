@@ -14,6 +14,8 @@ from daemon.domain.contract import Contract, ContractState
 from daemon.domain.duration import write_duration
 from daemon.domain.fleet import FieldValue, Fleet, contract_fields, server_fields
 from daemon.domain.phase import Course, Phase
+from daemon.domain.server import Server
+from daemon.domain.sourcetext import dump_fields, machine_fields
 from daemon.errors import AlreadyExists, InvalidValue
 from daemon.services.fleet_csv import COLUMNS
 
@@ -30,8 +32,7 @@ _KIB: Final = 1024
 def write_toml(fleet: Fleet) -> str:
     """A fleet file without the contracts that are closed; the same fleet gives the same text."""
     servers = {
-        server.name: _written(server_fields(server))
-        for server in sorted(fleet.servers, key=lambda each: each.name)
+        server.name: _server(server) for server in sorted(fleet.servers, key=lambda each: each.name)
     }
     contracts = {contract.name: _contract(contract) for contract in _active(fleet.contracts)}
     tables = {"servers": servers, "contracts": contracts}
@@ -93,6 +94,15 @@ def _save(path: Path, data: bytes, *, replace: bool) -> None:
 def _active(contracts: Iterable[Contract]) -> list[Contract]:
     active = (each for each in contracts if each.state is ContractState.ACTIVE)
     return sorted(active, key=lambda each: each.name)
+
+
+def _server(server: Server) -> dict[str, Any]:
+    table = _written(server_fields(server))
+    if server.dumps:
+        table["dumps"] = [dict(dump_fields(dump)) for dump in server.dumps]
+    if server.machine is not None:
+        table["machine"] = dict(machine_fields(server.machine))
+    return table
 
 
 def _contract(contract: Contract) -> dict[str, Any]:

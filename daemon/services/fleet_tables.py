@@ -5,6 +5,8 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
 
+from daemon.domain.dump import USUAL_TIMEOUT
+from daemon.domain.freezing import USUAL_HOOK_TIMEOUT
 from daemon.domain.verification import Depth
 from daemon.settings.planning import Duration
 
@@ -45,6 +47,34 @@ class Table(BaseModel):
     )
 
 
+class DumpTable(Table):
+    """One of a server's `dumps`; see `DatabaseDump`."""
+
+    kind: str
+    name: str = ""
+    database: str | None = None
+    path: str | None = None
+    user: str | None = None
+    role: str | None = None
+    host: str | None = None
+    port: int | None = None
+    argv: list[str] = []
+    timeout: Duration = USUAL_TIMEOUT
+
+
+class MachineTable(Table):
+    """A server's `machine`; see `ProviderMachine`."""
+
+    kind: str
+    id: str
+    region: str | None = None
+    profile: str | None = None
+    account: str | None = None
+    create: list[str] = []
+    find: list[str] = []
+    delete: list[str] = []
+
+
 class ServerTable(Table):
     """`[servers.NAME]`; see `Server`. Keys that must be there are checked later, with the rest."""
 
@@ -70,6 +100,9 @@ class ServerTable(Table):
     after_capture: list[str] = []
     freeze_command: list[str] = []
     thaw_command: list[str] = []
+    hook_timeout: Duration = USUAL_HOOK_TIMEOUT
+    dumps: list[DumpTable] = []
+    machine: MachineTable | None = None
 
 
 class PhaseTable(Table):

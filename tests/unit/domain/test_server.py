@@ -39,6 +39,16 @@ def test_a_path_that_could_mean_something_else_is_refused(path):
         a_server(paths=(path,))
 
 
+@pytest.mark.parametrize("path", ["/.lapseguard", "/.lapseguard/dumps", "//.lapseguard/./x"])
+def test_a_path_where_backups_have_files_of_their_own_is_refused(path):
+    with pytest.raises(InvalidValue, match="dumps and the passport"):
+        a_server(paths=("/srv", path))
+
+
+def test_a_folder_of_that_name_anywhere_else_is_fine():
+    assert a_server(paths=("/srv/.lapseguard", "/.lapseguard2")).paths[1] == "/.lapseguard2"
+
+
 def test_a_server_without_paths_is_refused():
     with pytest.raises(InvalidValue, match="No path"):
         a_server(paths=())

@@ -1,5 +1,7 @@
 """A fleet file is understood, or everything that is wrong with it is named with its place."""
 
+from datetime import timedelta
+
 import pytest
 
 from daemon.domain.fleet import Fleet
@@ -103,7 +105,7 @@ def test_a_wrong_key_of_a_contract_is_named(old: str, new: str, said: str) -> No
         ('{ name = "a", start = "0", shh = true }', "`phases[0].shh` is not a key that is known"),
         ('{ name = "a" }', "`phases[0].start` is missing"),
         ('{ name = "a", start = "0" }', "`phases` cannot be used: The phases do not say when"),
-        ('"a"', "`phases[0]` must be a table"),
+        ('"a"', "`phases[0]` must be a table, like {name"),
     ],
 )
 def test_a_wrong_phase_is_named(phases: str, said: str) -> None:
@@ -162,3 +164,49 @@ def test_a_host_key_may_be_pasted_as_a_public_key_file_has_it() -> None:
 
 def test_an_empty_file_says_nothing() -> None:
     assert problems("# nothing yet\n") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('dumps = ["shop"]', "`dumps[0]` must be a table, like {kind"),
+        ('dumps = [{ database = "shop" }]', "`dumps[0].kind` is missing"),
+        ('dumps = [{ kind = "redis", prot = 1 }]', "`dumps[0].prot` is not a key that is known"),
+        ('dumps = [{ kind = "oracle" }]', "`dumps[0]` cannot be used: 'oracle' is no kind"),
+        ('dumps = [{ kind = "redis" }, { kind = "redis" }]', "`dumps` cannot be used: Two dumps"),
+        ('dumps = [{ kind = "redis", timeout = "soon" }]', "`dumps[0].timeout` 'soon' is not a"),
+        ('machine = "i-0"', "`machine` must be a table, like {kind"),
+        ('machine = { kind = "ebs" }', "`machine.id` is missing"),
+        ('machine = { kind = "ebs", id = "web" }', "`machine` cannot be used: 'web' is not the id"),
+        ('hook_timeout = "0"', "`hook_timeout` cannot be used: A hook cannot be given 0 seconds."),
+    ],
+)
+def test_what_is_wrong_with_a_dump_or_a_machine_is_named(line: str, said: str) -> None:
+    (problem, *_) = problems(f"{SERVER}{line}\n")
+
+    assert problem.startswith(f"7: [servers.web-1] {said}")
+
+
+def test_dumps_and_a_machine_are_tables_of_their_server() -> None:
+    text = """
+[[servers.web-1.dumps]]
+kind = "postgres"
+database = "shop"
+timeout = "2h"
+
+[[servers.web-1.dumps]]
+kind = "redis"
+
+[servers.web-1.machine]
+kind = "ebs"
+id = "i-0123456789abcdef0"
+region = "eu-central-1"
+"""
+    built = build(read_toml(source(SERVER + text)), Fleet(), NOW)
+
+    assert built.problems == ()
+    (server,) = built.fleet.servers
+    assert [dump.name for dump in server.dumps] == ["postgres-shop.pgdump", "redis.rdb"]
+    assert server.dumps[0].timeout == timedelta(hours=2)
+    assert server.machine is not None
+    assert server.machine.region == "eu-central-1"
