@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from backends.capture.cut import Cut
 from backends.capture.edition import Edition, ImageBase
+from backends.capture.grafting import Graft, GraftedFile, Grafting
 from backends.capture.halt import Halt
 from backends.capture.image import ImageWalk
 from backends.capture.ledger import Ledger
@@ -43,11 +44,13 @@ class CheckpointReport:
         edition: What was looked at since the checkpoint before.
         base: Its tree and totals.
         left_out: Files that have arrived and are not in it yet.
+        graft: What came beside the pull by then.
     """
 
     edition: Edition
     base: ImageBase
     left_out: int
+    graft: Graft | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +81,14 @@ class CheckpointPlan:
 
 @dataclass(slots=True)
 class _Pending:
-    """What arrived since the last checkpoint."""
+    """What arrived since the last checkpoint; `grafted` if anything came beside the pull."""
 
     paths: set[bytes] = field(default_factory=set)
     size: int = 0
+    grafted: bool = False
+
+    def __bool__(self) -> bool:
+        return self.grafted or bool(self.paths)
 
 
 class Checkpoints:
@@ -101,6 +108,7 @@ class Checkpoints:
         load_blob: Callable[[BlobId], bytes] | None,
         halt: Halt,
         asked: Mapping[int, int],
+        grafting: Grafting,
     ) -> None:
         self._plan = plan
         self._image = image
@@ -114,12 +122,14 @@ class Checkpoints:
         self._halt = halt
         self._cut = Cut(error=TransferInterrupted("The pull goes on"), asked=asked)
         self._base = plan.base
+        self._grafting = grafting
         self._pending = _Pending()
         self._noting = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
 
     def __enter__(self) -> Self:
+        self._grafting.watch(self._note_graft)
         self._thread.start()
         return self
 
@@ -144,6 +154,11 @@ class Checkpoints:
             self.note(arrival)
             yield arrival
 
+    def _note_graft(self, file: GraftedFile) -> None:
+        with self._noting:
+            self._pending.grafted = True
+            self._pending.size += file.stored.size
+
     def _work(self) -> None:
         ended, rest = time.monotonic(), 0.0
         while not self._ended.wait(_LOOK) and not self._halt.is_over():
@@ -158,33 +173,34 @@ class Checkpoints:
     def _is_due(self, since: float, rest: float) -> bool:
         pending, interval = self._pending, self._plan.interval
         enough = since >= interval.every.total_seconds() or pending.size >= interval.size
-        return bool(pending.paths) and enough and since >= rest
+        return bool(pending) and enough and since >= rest
 
     def _attempt(self) -> bool:
         """Make one; False where none can be made any more."""
         with self._noting:
             pending, self._pending = self._pending, _Pending()
         try:
-            self._make(pending.paths)
+            self._make(pending)
         except (LocalPathUnusable, FileNotFoundError, NotADirectoryError):
             # rsync moved something while it was looked at: the next one looks again.
-            self._put_back(pending.paths)
+            self._put_back(pending)
         except BackendError as error:
             # Safe to go on: the last one stands, and the next one has all of this.
-            self._put_back(pending.paths)
+            self._put_back(pending)
             self._plan.failed(error)
         except BaseException as error:  # noqa: BLE001 - told by a thread that nobody waits for
             self._plan.failed(error)
             return False
         return True
 
-    def _put_back(self, paths: Iterable[bytes]) -> None:
+    def _put_back(self, pending: _Pending) -> None:
         with self._noting:
-            self._pending.paths.update(paths)
+            self._pending.paths.update(pending.paths)
+            self._pending.grafted |= pending.grafted
 
-    def _make(self, paths: set[bytes]) -> None:
-        before = self._base or _nothing()
-        edition = Edition(base=before, touched=Touched.of(paths))
+    def _make(self, pending: _Pending) -> None:
+        before, graft = self._base or _nothing(), self._grafting.graft()
+        edition = Edition(base=before, touched=Touched.of(pending.paths))
         walk = ImageWalk(
             self._image,
             writer=self._writer,
@@ -198,15 +214,18 @@ class Checkpoints:
             edition=edition,
             load_blob=self._load_blob,
             halt=self._halt,
+            graft=graft,
         )
         tree = walk.store(self._selection, self._base.tree if self._base else None)
-        late = walk.left_out & paths
-        self._put_back(late)
-        if not edition.records:
+        late = walk.left_out & pending.paths
+        self._put_back(_Pending(paths=late))
+        if not pending.grafted and all(record.beside for record in edition.records):
             return  # nothing of it is stored yet
         self._writer.flush()
         base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
-        self._plan.take(CheckpointReport(edition=edition, base=base, left_out=len(late)))
+        self._plan.take(
+            CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft)
+        )
         self._packing.progress.secure(base.files, base.total_bytes)
         self._base = base
 

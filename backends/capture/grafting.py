@@ -24,6 +24,8 @@ from backends.types import BlobId, BlobKind
 
 #: The one entry of the root that is ours and not the server's.
 PLACE: Final = b".lapseguard"
+#: Below it, the server's description of itself.
+PASSPORT: Final = "passport.txt"
 #: Databases hold secrets: only root may read what was dumped, as restored.
 _FOLDER_MODE: Final = go_mode(0o040700)
 _FILE_MODE: Final = go_mode(0o100600)
@@ -81,6 +83,11 @@ class Grafting:
         self._files: dict[str, GraftedFile] = {}
         self._lock = threading.Lock()
         self._on_file: Callable[[GraftedFile], None] = lambda _: None
+
+    @property
+    def has_dumps(self) -> bool:
+        """Whether there is more than the passport."""
+        return any(path != PASSPORT for path in self._files)
 
     def watch(self, on_file: Callable[[GraftedFile], None]) -> None:
         """Tell of each file that comes from now on."""

@@ -15,10 +15,12 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 from backends.capture.checkpoints import CheckpointPlan, Checkpoints
+from backends.capture.comparing import Comparing
 from backends.capture.cut import CUTS, Cut, Received, joined, shortfall
 from backends.capture.doubt import move_time, question, vouched_inodes
 from backends.capture.edition import EditImpossibleError, Edition, ImageBase, plan_edition
 from backends.capture.entries import FileRecord
+from backends.capture.grafting import Additions, Graft, Grafting, NoAdditions
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.image import ImageWalk
 from backends.capture.intake import Intake
@@ -26,7 +28,7 @@ from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
 from backends.capture.progress import CapturePhase, CaptureProgress
 from backends.capture.recall import recall, remember
-from backends.capture.report import CaptureReport, SourceComparison
+from backends.capture.report import CaptureReport
 from backends.capture.selection import select
 from backends.capture.staging import Staging
 from backends.capture.window import Window
@@ -64,6 +66,7 @@ class Capture:
         base: What the image is known to have been equal to; None to look at all of it.
         load_blob: Reads a tree as it is stored; needed to edit trees, for `base` and checkpoints.
         window: Keeps staging small; None to keep all data in it.
+        additions: Brings what is stored beside the pull.
     """
 
     def __init__(
@@ -82,10 +85,14 @@ class Capture:
         base: ImageBase | None = None,
         load_blob: Callable[[BlobId], bytes] | None = None,
         window: Window | None = None,
+        additions: Additions | None = None,
     ) -> None:
         self._plan: CheckpointPlan | None = None
         self._points: Checkpoints | None = None
         self._window = window
+        self._additions = additions or NoAdditions()
+        self._grafting = Grafting(writer)
+        self._graft: Graft | None = None
         self._base = base
         self._is_sure = True
         self._precious = precious
@@ -105,7 +112,7 @@ class Capture:
         self._packing = Packing(
             writer=writer, ledger=self._ledger, progress=progress, halt=self._halt
         )
-        self._counts = {"compared": 0, "unchanged": 0, "uncompared": 0}
+        self._comparing = Comparing()
 
     def make_checkpoints(self, plan: CheckpointPlan) -> None:
         """Make what has arrived restorable while the pull goes on; before `run`."""
@@ -166,11 +173,12 @@ class Capture:
 
     def _pull_or_cut(self, spec: PullSpec, pull: SourcePull) -> tuple[PullReport, Cut | None]:
         try:
+            self._additions.bring(self._grafting)
             report = self._pull(spec, pull)
         except CUTS as error:
             self._halt.check()
             self._take_in_rest(error)
-            if self._ledger.is_empty:
+            if self._ledger.is_empty and not self._grafting.has_dumps:
                 raise
             return self._received.report(pull.rsync_version), Cut(error=error, asked=self._asked)
         self._halt.check()
@@ -261,6 +269,7 @@ class Capture:
             load_blob=self._load_blob,
             halt=self._halt,
             asked=self._asked,
+            grafting=self._grafting,
         )
 
     def _open_intake(self) -> Intake:
@@ -286,6 +295,8 @@ class Capture:
     ) -> tuple[BlobId, ImageWalk, Edition | None]:
         """The trees: by what has changed where that is known, else by all that is there."""
         self._progress.enter(CapturePhase.TREES)
+        self._additions.settle()
+        self._graft = self._grafting.graft()
         base, changed = self._base, report.changed
         if base is None or changed is None or cut or not self._is_sure or base.tree != parent:
             return *self._walk(spec, parent, cut, None), None
@@ -293,7 +304,7 @@ class Capture:
             edition = plan_edition(os.fsencode(self._staging.image), base, changed)
             return *self._walk(spec, parent, None, edition), edition
         except EditImpossibleError:
-            self._counts = dict.fromkeys(self._counts, 0)
+            self._comparing.forget()
             return *self._walk(spec, parent, None, None), None
 
     def _walk(
@@ -312,13 +323,14 @@ class Capture:
             edition=edition,
             load_blob=self._load_blob,
             halt=self._halt,
+            graft=self._graft,
         )
         return walk.store(select(spec.paths), parent), walk
 
     def _noting(self, hand_on: Callable[[FileRecord], None]) -> Callable[[FileRecord], None]:
         def note(record: FileRecord) -> None:
             self._halt.check()
-            self._counts[_kind(record)] += 1
+            self._comparing.note(record)
             hand_on(record)
 
         return note
@@ -345,13 +357,11 @@ class Capture:
         self._drop_mismatched(mismatched)
         omissions = tuple(Omission(path=path, reason=MISMATCH) for path in mismatched)
         totals = walk.totals
-        compared, unchanged, uncompared = self._counts.values()
-        # What an edition has not looked at is the parent's.
-        unchanged += totals.files - sum(self._counts.values())
+        comparison = self._comparing.result(totals.files, len(mismatched))
         written = {receipt.pack for receipt in self._writer.receipts}
         error = self._end(cut, walk)
         if error is not None:
-            found = shortfall(error, earlier=unchanged, left_out=len(walk.left_out))
+            found = shortfall(error, earlier=comparison.unchanged, left_out=len(walk.left_out))
             pull = replace(pull, complete=False, omissions=(found, *pull.omissions))
         return CaptureReport(
             tree=tree,
@@ -360,18 +370,14 @@ class Capture:
             folders=totals.folders,
             others=totals.others,
             total_bytes=totals.bytes,
-            comparison=SourceComparison(
-                compared=compared,
-                unchanged=unchanged,
-                uncompared=max(0, uncompared - len(mismatched)),
-                mismatched=len(mismatched),
-            ),
+            comparison=comparison,
             omissions=pull.omissions + tuple(totals.omissions) + omissions,
             earlier_packs=frozenset(walk.packs) - written,
             cut=error,
             left_out=frozenset(walk.left_out),
             edition=edition,
             base=None if error or mismatched else walk.base(tree, written),
+            graft=self._graft,
         )
 
     def _end(self, cut: Cut | None, walk: ImageWalk) -> BackendError | None:
@@ -386,9 +392,3 @@ class Capture:
         """Remove staged files that are known to be wrong, so that the next pull sends them."""
         for path in paths:
             os.unlink(os.fsencode(self._staging.image) + b"/" + path)  # noqa: PTH108 - raw bytes
-
-
-def _kind(record: FileRecord) -> str:
-    if record.compared:
-        return "compared"
-    return "unchanged" if record.unchanged else "uncompared"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from backends.capture.edition import Edition, ImageBase
+from backends.capture.grafting import Graft
 from backends.errors import BackendError
 from backends.types import BlobId, Omission, PullReport
 
@@ -40,6 +41,7 @@ class CaptureReport:
         left_out: Staged files that a checkpoint has not, relative to the image.
         edition: What was looked at, where that was not the whole image.
         base: What the image is now; None where it is not what the tree says.
+        graft: What came beside the pull.
     """
 
     tree: BlobId
@@ -55,3 +57,4 @@ class CaptureReport:
     left_out: frozenset[bytes] = frozenset()
     edition: Edition | None = None
     base: ImageBase | None = None
+    graft: Graft | None = None

@@ -179,9 +179,9 @@ class CheckpointKeeper:
     def _compare(self, report: CheckpointReport) -> SourceComparison:
         """What arrived in this run, and what is the parent's; never more than there is."""
         for record in report.edition.records:
-            if not record.unchanged:
+            if not record.unchanged and not record.beside:
                 self._counts["compared" if record.compared else "uncompared"] += 1
-        files = report.base.files
+        files = report.base.files - (len(report.graft.files) if report.graft else 0)
         uncompared = min(files, self._counts["uncompared"])
         compared = min(files - uncompared, self._counts["compared"])
         return SourceComparison(
