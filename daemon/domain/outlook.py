@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.domain.phase import Timeline
+from daemon.domain.provider_copy import ProviderStanding
 from daemon.domain.run import Failure, RunKind, RunState
 from daemon.domain.verification import Depth
 
@@ -114,6 +115,7 @@ class Outlook:
         host: The host that has its staging, by the newest run's owner; None before any.
         same_fate: Why its store would perish with it; empty where it would not.
         fate_accepted: A person said that this is known and meant.
+        provider: Its provider snapshots; None where it has none and nobody knows how to get one.
     """
 
     server: str
@@ -133,6 +135,7 @@ class Outlook:
     host: str | None = None
     same_fate: tuple[str, ...] = ()
     fate_accepted: bool = False
+    provider: ProviderStanding | None = None
 
     def age(self, now: datetime) -> timedelta | None:
         """How old the newest verified copy is; None where there is none. Negative after a step."""

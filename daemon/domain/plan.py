@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
+from daemon.domain.provider_copy import PlannedCopy
 from daemon.domain.run import RunKind
 
 
@@ -177,9 +178,11 @@ class Plan:
             more urgent would otherwise be late.
         wake_at: When the plan can change by itself: nothing is gained by planning again before,
             unless the database changes.
+        copies: Provider snapshots that are called for, the earliest first; they take no slot.
     """
 
     at: datetime
     runs: tuple[PlannedRun, ...]
     pauses: tuple[str, ...] = ()
     wake_at: datetime
+    copies: tuple[PlannedCopy, ...] = ()

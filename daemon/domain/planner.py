@@ -22,6 +22,7 @@ from daemon.domain.plan import Assumptions, Limits, Plan
 from daemon.domain.policy import Policy
 from daemon.domain.present import SAME, Present
 from daemon.domain.remedies import Ground, with_remedies
+from daemon.domain.rescue import copies_change_at, merge_copies, plan_copies
 from daemon.domain.sighting import Sightings, date_anew
 from daemon.domain.timetable import draw_up, turn
 
@@ -62,13 +63,17 @@ def decide(ground: Ground) -> Plan:
     timetable = draw_up(calls, near.busy, limits, now)
     changes = [near.changes_at, calls.changes_at, may_yield_from(near, now)]
     changes += [run.start_at for run in timetable.runs if run.start_at > now]
-    if any(run.start_at <= now for run in timetable.runs):
+    copies = plan_copies(ground.outlooks, ground.policies, limits, ground.assumptions, now)
+    changes.append(copies_change_at(ground.outlooks, copies, now))
+    starts = [run.start_at for run in timetable.runs] + [copy.start_at for copy in copies]
+    if any(at <= now for at in starts):
         changes.append(shift(now, max(limits.lead, _SHORTEST_LOOK)))
     return Plan(
         at=now,
         runs=timetable.runs,
         pauses=find_pauses(near, calls, timetable, limits, now),
         wake_at=min(changes),
+        copies=copies,
     )
 
 
@@ -115,6 +120,7 @@ def merge(first: Plan, second: Plan) -> Plan:
         runs=tuple(sorted(runs.values(), key=turn)),
         pauses=tuple(sorted({*first.pauses, *second.pauses})),
         wake_at=min(first.wake_at, second.wake_at),
+        copies=merge_copies(first.copies, second.copies),
     )
 
 
@@ -126,4 +132,5 @@ def _told_at(told: Plan, at: datetime) -> Plan:
         at=at,
         runs=tuple(replace(run, start_at=shift(run.start_at, by)) for run in told.runs),
         wake_at=shift(told.wake_at, by),
+        copies=tuple(replace(copy, start_at=shift(copy.start_at, by)) for copy in told.copies),
     )

@@ -42,6 +42,9 @@ class Policy:
         quantile: Of past durations, what is planned with; 0.9 is exceeded by one run in ten.
         retry_first: Pause after a first failure; each further one doubles it.
         retry_most: The longest pause between attempts.
+        provider_snapshot: Whether the provider is asked for a snapshot before the stop, besides the
+            runs; as a rescue it is asked anyway.
+        provider_snapshots_kept: How many complete ones are kept of each server.
     """
 
     name: str = "default"
@@ -59,6 +62,8 @@ class Policy:
     quantile: float = 0.9
     retry_first: timedelta = timedelta(minutes=1)
     retry_most: timedelta = timedelta(hours=1)
+    provider_snapshot: bool = False
+    provider_snapshots_kept: int = 1
 
     def __post_init__(self) -> None:
         withins = [rung.within for rung in self.ladder]
@@ -75,6 +80,8 @@ class Policy:
             raise InvalidValue(f"The policy {self.name} has an impossible quantile or margin.")
         if not timedelta() < self.retry_first <= self.retry_most:
             raise InvalidValue(f"The pauses of the policy {self.name} are not in order.")
+        if self.provider_snapshots_kept < 1:
+            raise InvalidValue(f"The policy {self.name} would keep no provider snapshot.")
 
     @property
     def seed(self) -> timedelta:

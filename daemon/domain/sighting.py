@@ -15,6 +15,7 @@ from typing import TypeAlias
 from daemon.domain.instant import shift
 from daemon.domain.outlook import Attempt, Outlook, VerifiedCopy
 from daemon.domain.present import Present
+from daemon.domain.provider_copy import ProviderCopy
 
 #: Runs by id, with the present in which each was first seen; None for one that was there before.
 Sightings: TypeAlias = Mapping[str, Present | None]
@@ -42,6 +43,9 @@ def sight(
             found[copy.run] = None if last is None else last.get(copy.run)
         if attempt is not None:
             found[attempt.run] = None if last is None else last.get(attempt.run, present)
+        if outlook.provider is not None:
+            for made in outlook.provider.copies:
+                found[made.run] = None if last is None else last.get(made.run, present)
     return found
 
 
@@ -58,7 +62,10 @@ def date_anew(
     """
     if sightings is None:
         return outlooks
-    return [_date_one(outlook, sightings, present, at) for outlook in outlooks]
+    return [
+        _date_provider(_date_one(outlook, sightings, present, at), sightings, present, at)
+        for outlook in outlooks
+    ]
 
 
 def _date_one(outlook: Outlook, sightings: Sightings, present: Present, at: datetime) -> Outlook:
@@ -73,6 +80,22 @@ def _date_one(outlook: Outlook, sightings: Sightings, present: Present, at: date
     if seen is not None or under_way:
         outlook = replace(outlook, attempt=_date_attempt(attempt, seen, present, at))
     return outlook
+
+
+def _date_provider(
+    outlook: Outlook, sightings: Sightings, present: Present, at: datetime
+) -> Outlook:
+    if outlook.provider is None:
+        return outlook
+
+    def date(made: ProviderCopy) -> ProviderCopy:
+        seen = sightings.get(made.run)
+        if seen is None:
+            return made
+        return made.redated(lambda stamp: shift(at, -age_of(stamp, seen, present)))
+
+    copies = tuple(map(date, outlook.provider.copies))
+    return replace(outlook, provider=replace(outlook.provider, copies=copies))
 
 
 def _date_copy(copy: VerifiedCopy, seen: Present, present: Present, at: datetime) -> VerifiedCopy:

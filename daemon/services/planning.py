@@ -20,6 +20,7 @@ from daemon.domain.outlook import Life, Outlook
 from daemon.domain.plan import Assumptions, Limits
 from daemon.domain.planned import PlannedContract, PlannedServer
 from daemon.domain.policy import Policy
+from daemon.domain.provider_copy import ProviderStanding
 from daemon.domain.standing import Standing
 from daemon.presets.catalogue import Catalogue, load_catalogue
 from daemon.services.units import Units
@@ -43,12 +44,14 @@ class Fleet:
         contracts: The active ones, and those closed ones that speak alone for a server.
         standings: By server.
         acknowledgements: The newest of each contract, by its name.
+        providers: Provider snapshots of the servers that have some or can have, by server.
     """
 
     servers: Sequence[PlannedServer]
     contracts: Sequence[PlannedContract]
     standings: Mapping[str, Standing] = field(default_factory=dict)
     acknowledgements: Mapping[str, Acknowledgement] = field(default_factory=dict)
+    providers: Mapping[str, ProviderStanding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,7 @@ class Planning:
             contracts=unit.planning.contracts(),
             standings=unit.planning.standings(),
             acknowledgements=unit.planning.acknowledgements(),
+            providers=unit.provider_copies.standings(),
         )
 
     def assemble(self, fleet: Fleet) -> tuple[Outlook, ...]:
@@ -135,6 +139,7 @@ class Planning:
             host=standing.host,
             same_fate=self._same_fate(store, lives, ties),
             fate_accepted=server.fate_accepted,
+            provider=fleet.providers.get(server.name),
         )
 
     def _same_fate(self, store: str, lives: Sequence[Life], ties: "_Ties") -> tuple[str, ...]:

@@ -198,6 +198,16 @@ class PolicySettings(Section):
     retry_most: PositiveDuration | None = Field(
         default=None, description="The longest pause between attempts; default 1h."
     )
+    provider_snapshot: bool | None = Field(
+        default=None,
+        description="Whether the provider makes a snapshot before the stop, besides the runs; "
+        "default only once ssh has ended and nothing else has saved the server.",
+    )
+    provider_snapshots_kept: int | None = Field(
+        default=None,
+        ge=1,
+        description="How many complete provider snapshots are kept of each server; default 1.",
+    )
 
     @model_validator(mode="after")
     def _fit_together(self) -> "PolicySettings":
@@ -233,6 +243,7 @@ class PolicySettings(Section):
 #: Fields that mean the same in a `Policy`.
 _PLAIN: Final = (
     *("margin", "final", "rescue_every", "slack", "quantile", "retry_first", "retry_most"),
+    *("provider_snapshot", "provider_snapshots_kept"),
 )
 
 
