@@ -7,8 +7,12 @@ peer rule or `~/.pgpass`; a password prompt counts as a failure.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from backends.dumps.dump import Dump, by_user, file_name
+
+#: Milliseconds to wait for a table that somebody holds for himself; then it ends with an error.
+_LOCK_WAIT: Final = 600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,25 +38,33 @@ class PostgresLogin:
         return by_user(self.user, *program, "--no-password", *where)
 
 
-def postgres_database(database: str, login: PostgresLogin) -> Dump:
+def postgres_database(database: str, login: PostgresLogin, *, name: str | None = None) -> Dump:
     """One database as an archive of `pg_restore`'s own format.
+
+    Args:
+        database: Its name.
+        login: How it is reached.
+        name: Of the file; None for one made of the database's.
 
     Raises:
         DumpInvalid: no file can be named after it.
     """
-    program = ("pg_dump", "--format=custom", "--compress=0", f"--dbname={database}")
+    program = (
+        *("pg_dump", "--format=custom", "--compress=0"),
+        *(f"--lock-wait-timeout={_LOCK_WAIT}", f"--dbname={database}"),
+    )
     return Dump(
-        name=file_name("postgres", database, suffix=".pgdump"),
+        name=name or file_name("postgres", database, suffix=".pgdump"),
         argv=login.argv(*program),
         begins=b"PGDMP",
         restore="pg_restore --create --dbname=postgres FILE",
     )
 
 
-def postgres_globals(login: PostgresLogin) -> Dump:
+def postgres_globals(login: PostgresLogin, *, name: str = "postgres-globals.sql") -> Dump:
     """Roles and tablespaces, which no database holds, as SQL; load them first."""
     return Dump(
-        name="postgres-globals.sql",
+        name=name,
         argv=login.argv("pg_dumpall", "--globals-only"),
         ends=b"PostgreSQL database cluster dump complete",
         restore="psql --file=FILE postgres",

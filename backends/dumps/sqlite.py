@@ -11,22 +11,23 @@ from backends.dumps.dump import Dump, absolute, by_user, file_name
 _BUSY = 60_000
 
 
-def sqlite_database(path: str, *, user: str | None = None) -> Dump:
+def sqlite_database(path: str, *, user: str | None = None, name: str | None = None) -> Dump:
     """The database in the file `path` of the server.
 
     Args:
         path: Absolute.
         user: Of the server, who runs the program; None for the login.
+        name: Of the file; None for one made of the path.
 
     Raises:
         DumpInvalid: the path is not absolute, or no file can be named after it.
     """
     return Dump(
-        name=file_name("sqlite", *absolute(path).split("/"), suffix=".sql"),
+        name=name or file_name("sqlite", *absolute(path).split("/"), suffix=".sql"),
         argv=by_user(
             user,
             *("sqlite3", "-batch", "-bail", "-readonly", "-cmd", f".timeout {_BUSY}"),
-            *(path, ".dump"),
+            *(absolute(path), ".dump"),
         ),
         begins=b"PRAGMA foreign_keys=OFF;",
         ends=b"COMMIT;",

@@ -19,8 +19,8 @@ def test_postgresql_is_dumped_plain_by_the_user_who_may_log_in_and_never_asked_f
     dump = postgres_database("shop", PostgresLogin(user="postgres", port=5433))
 
     assert " ".join(dump.argv) == (
-        "sudo -n -u postgres -- pg_dump --format=custom --compress=0 --dbname=shop "
-        "--no-password --port=5433"
+        "sudo -n -u postgres -- pg_dump --format=custom --compress=0 --lock-wait-timeout=600000 "
+        "--dbname=shop --no-password --port=5433"
     )
     assert dump.path == "/.lapseguard/dumps/postgres-shop.pgdump"
 
