@@ -37,6 +37,13 @@ def complete_run_or_server(ctx: typer.Context, incomplete: str) -> Sequence[str]
     return _names(ctx, lambda names: (*names.servers(incomplete), *names.runs(incomplete)))
 
 
+def complete_dump(ctx: typer.Context, incomplete: str) -> Sequence[str]:
+    """Dumps of the server that is named before."""
+    server = ctx.params.get("server") or ""
+    dumps = _ask(ctx, lambda known: [dump.name for dump in known.registry.server(server).dumps])
+    return [name for name in dumps if name.startswith(incomplete)]
+
+
 def complete_store(ctx: typer.Context, incomplete: str) -> Sequence[str]:
     """Stores that the settings name."""
     stores = _ask(ctx, lambda application: sorted(application.configuration.settings.stores))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from daemon.domain.freezing import KINDS
+from daemon.domain.duration import write_duration
+from daemon.domain.freezing import KINDS, USUAL_HOOK_TIMEOUT
 from daemon.errors import InvalidValue
 
 SnapshotOption = Annotated[
@@ -42,6 +43,14 @@ ThawOption = Annotated[
     str | None,
     typer.Option(
         metavar="COMMAND", help="With --snapshot hook: takes the view down.", show_default=False
+    ),
+]
+HookTimeoutOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LENGTH",
+        help=f"For each of these commands, like 10min; else {write_duration(USUAL_HOOK_TIMEOUT)}.",
+        show_default=False,
     ),
 ]
 

@@ -1,5 +1,6 @@
 """Options that several `lapseguard server` commands have."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -7,6 +8,7 @@ import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from daemon.cli.completion import complete_server
+from daemon.domain.duration import read_duration
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue
 
@@ -85,6 +87,15 @@ SameFateOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def duration_from(text: str | None, usual: timedelta) -> timedelta:
+    """The length of time in `5min` or `2h`; the usual one for '' or nothing.
+
+    Raises:
+        InvalidValue: it is no such length.
+    """
+    return read_duration(text) if text else usual
 
 
 def bandwidth_from(text: str | None) -> int | None:

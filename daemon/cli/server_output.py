@@ -6,8 +6,12 @@ from typing import Final
 from backends.ssh import fingerprint
 from daemon.bootstrap import Application
 from daemon.cli.output import Json, Output, instant, size
-from daemon.domain.freezing import Freezing
+from daemon.domain.dump import DatabaseDump
+from daemon.domain.duration import write_duration
+from daemon.domain.freezing import USUAL_HOOK_TIMEOUT, Freezing
+from daemon.domain.machine import ProviderMachine
 from daemon.domain.server import Server
+from daemon.domain.sourcetext import dump_fields, machine_fields, write_line
 
 _SSH_PORT: Final = 22
 
@@ -35,6 +39,8 @@ def answer(output: Output, application: Application, server: Server) -> None:
             ("first of all", "\n".join(server.priority)),
             ("bandwidth", f"{size(server.bandwidth)}/s" if server.bandwidth else ""),
             *freezing_fields(server.freezing),
+            ("dumps", "\n".join(write_line(dump_fields(dump)) for dump in server.dumps)),
+            ("at provider", write_line(machine_fields(server.machine)) if server.machine else ""),
             ("same fate", "accepted" if server.fate_accepted else ""),
             ("registered", instant(server.created_at)),
         )
@@ -43,6 +49,7 @@ def answer(output: Output, application: Application, server: Server) -> None:
 
 def freezing_fields(freezing: Freezing) -> tuple[tuple[str, str], ...]:
     """How a server is frozen, for people; nothing where it is not."""
+    usual = freezing.hook_timeout == USUAL_HOOK_TIMEOUT
     kind = freezing.kind + (", or fail" if freezing.required else "")
     return (
         ("frozen by", "" if freezing.is_idle else kind),
@@ -50,6 +57,7 @@ def freezing_fields(freezing: Freezing) -> tuple[tuple[str, str], ...]:
         ("after", shlex.join(freezing.after)),
         ("freeze", shlex.join(freezing.freeze)),
         ("thaw", shlex.join(freezing.thaw)),
+        ("hooks get", "" if usual else write_duration(freezing.hook_timeout)),
     )
 
 
@@ -62,6 +70,37 @@ def freezing_json(freezing: Freezing) -> dict[str, Json]:
         "after_capture": list(freezing.after),
         "freeze_command": list(freezing.freeze),
         "thaw_command": list(freezing.thaw),
+        "hook_timeout_seconds": int(freezing.hook_timeout.total_seconds()),
+    }
+
+
+def dump_json(dump: DatabaseDump) -> dict[str, Json]:
+    """A dump for programs."""
+    return {
+        "dump": dump.name,
+        "kind": dump.kind,
+        "database": dump.database,
+        "path": dump.path,
+        "user": dump.user,
+        "role": dump.role,
+        "host": dump.host,
+        "port": dump.port,
+        "command": list(dump.argv),
+        "timeout_seconds": int(dump.timeout.total_seconds()),
+    }
+
+
+def machine_json(machine: ProviderMachine) -> dict[str, Json]:
+    """A machine at its provider for programs."""
+    return {
+        "kind": machine.kind,
+        "id": machine.id,
+        "region": machine.region,
+        "profile": machine.profile,
+        "account": machine.account,
+        "create": list(machine.create),
+        "find": list(machine.find),
+        "delete": list(machine.delete),
     }
 
 
@@ -93,6 +132,8 @@ def server_json(application: Application, server: Server) -> dict[str, Json]:
         "priority": list(server.priority),
         "bandwidth": server.bandwidth,
         **freezing_json(server.freezing),
+        "dumps": [dump_json(dump) for dump in server.dumps],
+        "machine": machine_json(server.machine) if server.machine else None,
         "fate_accepted": server.fate_accepted,
         "created_at": instant(server.created_at),
     }

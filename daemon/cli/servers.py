@@ -7,10 +7,12 @@ from typing import Annotated, Any, Final
 import typer
 
 from backends.ssh import fingerprint, scan_host_key
+from daemon.cli import server_dumps, server_machine
 from daemon.cli.freezing_options import (
     AfterOption,
     BeforeOption,
     FreezeOption,
+    HookTimeoutOption,
     RequiredOption,
     SnapshotOption,
     ThawOption,
@@ -37,14 +39,18 @@ from daemon.cli.server_options import (
     ValueOption,
     VerifyOption,
     bandwidth_from,
+    duration_from,
 )
 from daemon.cli.server_output import answer, login_of, server_json
+from daemon.domain.freezing import USUAL_HOOK_TIMEOUT
 from daemon.domain.server import Server, host_key_from
 from daemon.errors import InvalidValue, UsageError
 
 app: Final = typer.Typer(
     name="server", no_args_is_help=True, help="The servers that are backed up."
 )
+app.add_typer(server_dumps.app, name="dump")
+app.add_typer(server_machine.app, name="machine")
 
 
 @app.command()
@@ -201,6 +207,7 @@ def freeze(
     after: AfterOption = None,
     freeze: FreezeOption = None,
     thaw: ThawOption = None,
+    hook_timeout: HookTimeoutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say how a server is brought to rest and frozen while it is captured.
@@ -214,6 +221,9 @@ def freeze(
         "after": words_from(after),
         "freeze": words_from(freeze),
         "thaw": words_from(thaw),
+        "hook_timeout": None
+        if hook_timeout is None
+        else duration_from(hook_timeout, USUAL_HOOK_TIMEOUT),
     }
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if not changes:

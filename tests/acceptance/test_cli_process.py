@@ -117,6 +117,13 @@ def test_completion_knows_what_there_is_by_name(installed: Program) -> None:
     assert complete(installed, "lapseguard backup-now we") == ["web-1", "web-2"]
     assert complete(installed, "lapseguard contract renew r") == ["rent"]
     assert complete(installed, "lapseguard preset show hetz") != []
+    assert complete(installed, "lapseguard server dump add web-1 pos") == [
+        "postgres",
+        "postgres-globals",
+    ]
+    installed.do("server", "dump", "add", "web-1", "redis")
+    assert complete(installed, "lapseguard server dump remove web-1 r") == ["redis.rdb"]
+    assert complete(installed, "lapseguard server dump remove web-2 r") == []
     assert complete(elsewhere, "lapseguard backup-now we") == []
     line = f"lapseguard --config {installed.settings} backup-now d"
     assert complete(elsewhere, line) == ["db-1"]
