@@ -18,7 +18,7 @@ while True:
         with open(fresh, "w") as file:
             file.write(str(number))
         os.replace(fresh, os.path.join(sys.argv[1], name))
-        time.sleep(0.0002)
+        time.sleep(0.001)
 """
 
 
