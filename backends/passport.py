@@ -1,19 +1,27 @@
 """A server's passport: what a person needs to know to build the same host again.
 
 A few dozen short, read-only commands, each best effort: one that is missing, refused or slow makes
-a gap that says so, never an error. The result is one text that needs no program to read.
+a gap that says so, never an error, and so does a login that may run none. The result is one text
+that needs no program to read.
 """
 
+import secrets
+import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from backends.errors import ConnectionLost, SshError
+from backends.errors import BackendError, RemoteCommandFailed
 from backends.process import Finished, readable
 
 #: Seconds for one command.
 _QUICK: Final = 15.0
+#: Seconds for all of them.
+BUDGET: Final = 60.0
+#: Why a question was not asked.
+LATE: Final = "there was no time left"
 #: Bytes kept of one answer; a list of packages takes some 200 KiB.
 _LONGEST: Final = 1 << 20
 
@@ -143,37 +151,87 @@ QUESTIONS: Final = (
 )
 
 
-def take_passport(
-    server: str,
-    shell: Shell,
-    *,
-    now: Callable[[], datetime],
-    questions: Sequence[Question] = QUESTIONS,
-) -> Passport:
-    """Ask a server about itself.
+class Asking:
+    """The questions to one server, asked one after the other; what is known can be read meanwhile.
 
     Args:
         server: Its name here.
-        shell: Runs commands on it.
         now: The clock.
         questions: What to ask.
-
-    Raises:
-        ConnectionLost: the connection broke; every other failure is a gap.
+        seconds: For all of it; what is not asked by then is a gap.
     """
-    taken_at = now()
-    entries = tuple(_ask(question, shell) for question in questions)
-    return Passport(server=server, taken_at=taken_at, entries=entries)
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        now: Callable[[], datetime],
+        questions: Sequence[Question] = QUESTIONS,
+        seconds: float = BUDGET,
+    ) -> None:
+        self._server = server
+        self._taken_at = now()
+        self._questions = tuple(questions)
+        self._deadline = time.monotonic() + seconds
+        self._entries: tuple[Entry, ...] = ()
+        self._given_up = LATE
+
+    def ask(self, connect: Callable[[], AbstractContextManager[Shell]]) -> None:
+        """Ask everything; whatever goes wrong is the reason for the gaps."""
+        try:
+            with connect() as shell:
+                self._given_up = _refusal(shell) or LATE
+                if self._given_up == LATE:
+                    self._ask_all(shell)
+        except BackendError as error:
+            self._given_up = str(error)
+
+    def give_up(self) -> None:
+        """Ask nothing more."""
+        self._deadline = 0.0
+
+    def passport(self) -> Passport:
+        """What is known by now."""
+        known = self._entries
+        missing = (
+            Entry(topic=question.topic, command=question.commands[0], problem=self._given_up)
+            for question in self._questions[len(known) :]
+        )
+        return Passport(server=self._server, taken_at=self._taken_at, entries=(*known, *missing))
+
+    def _ask_all(self, shell: Shell) -> None:
+        for question in self._questions:
+            entry = _ask(question, shell, self._seconds)
+            if entry is None:
+                return
+            self._entries = (*self._entries, entry)
+
+    def _seconds(self) -> float:
+        return min(_QUICK, self._deadline - time.monotonic())
 
 
-def _ask(question: Question, shell: Shell) -> Entry:
+def _refusal(shell: Shell) -> str:
+    """Why there is no point in asking: the key runs a forced command, or there is no shell."""
+    token = secrets.token_hex(8)
+    try:
+        finished = shell.run(("echo", token), _QUICK)
+    except RemoteCommandFailed as error:
+        return str(error)
+    if token in readable(finished.stdout).split():
+        return ""
+    return f"the login may not run commands: {_problem(finished)}"
+
+
+def _ask(question: Question, shell: Shell, left: Callable[[], float]) -> Entry | None:
+    """What came of a question; None where there was no time for it."""
     problem, command = "", ""
     for command in question.commands:
+        seconds = left()
+        if seconds <= 0:
+            return None
         try:
-            finished = shell.run(command.split(), _QUICK)
-        except ConnectionLost:
-            raise
-        except SshError as error:
+            finished = shell.run(command.split(), seconds)
+        except RemoteCommandFailed as error:
             problem = str(error)
             continue
         answer = readable(finished.stdout[:_LONGEST]).strip("\n")
