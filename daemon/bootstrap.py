@@ -300,9 +300,7 @@ def destination(
 
 def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "BackupTools":
     """What a backup works with; `pull_rate` says how fast it may be, see `Pacing.pull_rate`."""
-    from backends.capture.checkpoints import (  # noqa: PLC0415 - only where data flows
-        CheckpointInterval,
-    )
+    from backends.capture.cadence import CheckpointInterval  # noqa: PLC0415 - only for runs
     from backends.capture.window import StagingMode  # noqa: PLC0415 - only where data flows
     from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - likewise
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise

@@ -4,17 +4,17 @@ The tree starts as the parent's and is edited by what arrived since the checkpoi
 is in it once its content is stored and equals the source's checksum; until then, and where
 rsync has not come to it yet, its older version stays. See `cut` for what else a checkpoint may
 hold. Links and devices come with a folder that is new, or with the end of the run. rsync never
-waits for a checkpoint, and one begins only when nineteen times the last one's length have passed.
+waits for a checkpoint; see `cadence` for when one is made.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from types import TracebackType
 from typing import Final, Self
 
+from backends.capture.cadence import Cadence, CheckpointInterval
 from backends.capture.cut import Cut
 from backends.capture.edition import Edition, ImageBase
 from backends.capture.grafting import Graft, GraftedFile, Grafting
@@ -32,8 +32,8 @@ from backends.types import Arrival, BlobId
 
 #: Seconds between two looks at whether a checkpoint is due.
 _LOOK: Final = 0.2
-#: Of the time, how much checkpoints may take: one in so many seconds.
-_SHARE: Final = 20
+#: Streams that share the line to the store: packs on their way, and a checkpoint's own records.
+_STREAMS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +51,6 @@ class CheckpointReport:
     base: ImageBase
     left_out: int
     graft: Graft | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointInterval:
-    """When a checkpoint is made: after so much time, or so many bytes of new files."""
-
-    every: timedelta = timedelta(minutes=1)
-    size: int = 2**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +117,8 @@ class Checkpoints:
         self._grafting = grafting
         self._pending = _Pending()
         self._noting = threading.Lock()
+        #: Seconds that the records of the last one took to be written.
+        self._telling = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
 
@@ -160,20 +154,16 @@ class Checkpoints:
             self._pending.size += file.stored.size
 
     def _work(self) -> None:
-        ended, rest = time.monotonic(), 0.0
+        cadence = Cadence(self._plan.interval, time.monotonic())
         while not self._ended.wait(_LOOK) and not self._halt.is_over():
-            begun = time.monotonic()
-            if not self._is_due(begun - ended, rest):
+            began, processor = time.monotonic(), time.thread_time()
+            if not self._pending or not cadence.is_due(began, self._pending.size):
                 continue
+            self._telling = 0.0
             if not self._attempt():
                 return
-            ended = time.monotonic()
-            rest = (ended - begun) * (_SHARE - 1)
-
-    def _is_due(self, since: float, rest: float) -> bool:
-        pending, interval = self._pending, self._plan.interval
-        enough = since >= interval.every.total_seconds() or pending.size >= interval.size
-        return bool(pending) and enough and since >= rest
+            cost = time.thread_time() - processor + self._telling / _STREAMS
+            cadence.note(began, time.monotonic(), cost)
 
     def _attempt(self) -> bool:
         """Make one; False where none can be made any more."""
@@ -223,11 +213,14 @@ class Checkpoints:
             return  # nothing of it is stored yet
         self._writer.flush()
         base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
-        self._plan.take(
-            CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft)
-        )
+        self._tell(CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft))
         self._packing.progress.secure(base.files, base.total_bytes)
         self._base = base
+
+    def _tell(self, report: CheckpointReport) -> None:
+        began = time.monotonic()
+        self._plan.take(report)
+        self._telling = time.monotonic() - began
 
 
 def _nothing() -> ImageBase:

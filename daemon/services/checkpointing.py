@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from backends.capture.checkpoints import CheckpointInterval, CheckpointPlan, CheckpointReport
+from backends.capture.cadence import CheckpointInterval
+from backends.capture.checkpoints import CheckpointPlan, CheckpointReport
 from backends.capture.cut import shortfall
 from backends.capture.edition import ImageBase
 from backends.capture.report import CaptureReport, SourceComparison

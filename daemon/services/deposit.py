@@ -5,7 +5,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backends.capture.checkpoints import CheckpointInterval, CheckpointPlan
+from backends.capture.cadence import CheckpointInterval
+from backends.capture.checkpoints import CheckpointPlan
 from backends.capture.edition import ImageBase
 from backends.capture.halt import Halt
 from backends.capture.mark import ImageMark, remove_mark

@@ -81,8 +81,7 @@ def measure_more(
     if "growth" in arguments.measure:
         found["growth"] = measure_growth(scratch, arguments.share, arguments.trees, console)
     if "salvage" in arguments.measure:
-        settings = arguments.settings.replace("\\n", "\n")
-        found["salvage"] = measure_salvage(scratch, trees, arguments.line, settings, console)
+        found["salvage"] = measure_salvage(scratch, trees, arguments.cut_at, console)
     return found
 
 
@@ -103,7 +102,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     parser.add_argument("--share", type=float, help="so much of the data")
     parser.add_argument("--rivals", default=",".join(RIVALS), help="of rsync, restic, rclone, tar")
-    parser.add_argument("--settings", default="", help="lines for our settings file, in salvage")
+    parser.add_argument(
+        "--cut-at", type=moments, default=(0.25, 0.5, 0.75), help="of the time, in salvage"
+    )
     parser.add_argument("--line", type=int, default=200, help="megabits a second of case e")
     parser.add_argument("--warm", action="store_true", help="do not drop caches")
     parser.add_argument("--small", type=Path, help="copy small files from here, not /usr/share")
@@ -123,6 +124,11 @@ def parts(text: str) -> tuple[str, ...]:
     if unknown := set(chosen) - set(PARTS):
         raise argparse.ArgumentTypeError(f"nobody knows {', '.join(sorted(unknown))}")
     return chosen
+
+
+def moments(text: str) -> tuple[float, ...]:
+    """When the server is cut off."""
+    return tuple(float(each) for each in text.split(","))
 
 
 def letters(text: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.capture.checkpoints import CheckpointInterval
+from backends.capture.cadence import CheckpointInterval
 from backends.errors import StoreUnreachable
 from backends.repository.snapshot import list_snapshots
 from backends.signing import SigningKey

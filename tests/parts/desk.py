@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from backends.capture.checkpoints import CheckpointInterval
+from backends.capture.cadence import CheckpointInterval
 from backends.objectstore.memory import MemoryStore
 from backends.repository.check import check_repository
 from backends.repository.reader import BlobReader
