@@ -114,7 +114,6 @@ QUESTIONS: Final = (
         topic="package sources",
         commands=("grep -rhv ^# /etc/apt/sources.list /etc/apt/sources.list.d", "dnf -q repolist"),
     ),
-    Question(topic="packages held back", commands=("apt-mark showhold",)),
     Question(
         topic="enabled services",
         commands=(

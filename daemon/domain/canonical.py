@@ -121,6 +121,10 @@ class Fields:
         """An object, read by `read`."""
         return read_object(self.take(name), f"{self._where}.{name}", read)
 
+    def optional(self, name: str, read: Callable[["Fields"], _Item]) -> _Item | None:
+        """An object, or None where the member is null."""
+        return None if self._is_null(name) else self.one(name, read)
+
     def each(self, name: str, read: Callable[["Fields"], _Item]) -> tuple[_Item, ...]:
         """A list of objects, each read by `read`."""
         return tuple(

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from backends.types import Omission, PackReceipt
+from daemon.domain.beside import NOTHING, Beside
 from daemon.domain.contract import Contract, Expiry
 from daemon.domain.identifier import check_run_id, check_sha256
 from daemon.domain.instant import as_utc
@@ -181,6 +182,7 @@ class Manifest:
         paths, excludes: As asked for.
         contracts: Those that named the server then.
         source: What was read.
+        beside: Dumps and the passport.
         started_at: When the run was claimed (UTC).
         finished_at: When the repository snapshot was verified (UTC).
         files, bytes, stored_bytes, new_bytes: See `Captured`.
@@ -207,6 +209,7 @@ class Manifest:
     excludes: tuple[str, ...] = ()
     contracts: tuple[ContractFact, ...] = ()
     source: SourceView = LIVE
+    beside: Beside = NOTHING
     started_at: datetime
     finished_at: datetime
     files: int

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import Final, TypeVar
 
 from backends.types import Omission
+from daemon.domain.beside import NOTHING, decode_beside, encode_beside
 from daemon.domain.canonical import (
     Fields,
     JsonObject,
@@ -149,6 +150,7 @@ def encode_body(manifest: Manifest) -> JsonObject:
         "tools": [{"name": tool.name, "version": tool.version} for tool in manifest.tools],
         **_encode_figures(manifest),
         **_encode_facts(manifest),
+        **({} if manifest.beside == NOTHING else {"beside": encode_beside(manifest.beside)}),
     }
 
 
@@ -271,6 +273,8 @@ def _decode_manifest(fields: Fields) -> Manifest:
         excludes=fields.texts("excludes"),
         contracts=fields.each("contracts", _decode_contract),
         source=fields.one("source", _decode_source),
+        # Manifests of runs that took neither dumps nor a passport have none.
+        beside=fields.one("beside", decode_beside) if fields.has("beside") else NOTHING,
         started_at=read_instant(fields.text("started_at")),
         finished_at=read_instant(fields.text("finished_at")),
         files=fields.number("files"),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.types import Omission, PackReceipt
+from daemon.domain.beside import Beside, DumpFact, PassportFact
 from daemon.domain.canonical import MAX_INTEGER, write_canonical
 from daemon.domain.contract import Expiry
 from daemon.domain.manifest import (
@@ -52,6 +53,23 @@ PARTS = st.builds(
     consistency=st.sampled_from(Consistency),
     reason=st.text(string.ascii_letters + " ", max_size=20).map(str.strip),
 )
+ABSENT = st.builds(DumpFact, name=TEXTS, kind=TEXTS, path=TEXTS, load=TEXTS, problem=TEXTS)
+PRESENT = st.builds(
+    DumpFact,
+    name=TEXTS,
+    kind=TEXTS,
+    path=TEXTS,
+    load=TEXTS,
+    size=COUNTS,
+    sha256=DIGESTS,
+    taken_at=INSTANTS,
+)
+BESIDE = st.builds(
+    Beside,
+    dumps=st.lists(ABSENT | PRESENT, max_size=2).map(tuple),
+    passport=st.none()
+    | st.builds(PassportFact, path=TEXTS, size=COUNTS, gaps=st.lists(TEXTS).map(tuple)),
+)
 MANIFESTS = st.builds(
     a_manifest,
     kind=st.sampled_from(RunKind),
@@ -79,6 +97,7 @@ MANIFESTS = st.builds(
         consistency=st.sampled_from(Consistency),
         parts=st.lists(PARTS, max_size=2).map(tuple),
     ),
+    beside=BESIDE,
     started_at=INSTANTS,
     finished_at=INSTANTS,
     files=COUNTS,
@@ -120,9 +139,34 @@ def test_a_manifest_survives_its_document(manifest):
 
 
 def test_every_attribute_of_a_manifest_is_in_the_document():
-    body = json.loads(unsigned_document(a_manifest()))["body"]
+    beside = Beside(passport=PassportFact(path="/.lapseguard/passport.txt", size=1))
+    body = json.loads(unsigned_document(a_manifest(beside=beside)))["body"]
     named = {field.name for field in dataclasses.fields(a_manifest())}
     assert body.keys() == named | {"type", "version"}
+
+
+def test_a_manifest_of_before_there_were_dumps_is_still_read():
+    document = unsigned_document(a_manifest())
+    assert "beside" not in json.loads(document)["body"]
+    assert read_manifest(document).manifest.beside == Beside()
+
+
+def test_a_dump_that_is_missing_has_no_consistency_and_counts_as_left_out():
+    about = {"kind": "postgres", "load": "pg_restore FILE"}
+    there = DumpFact(
+        name="a", path="/d/a", size=5, sha256=digest("a"), taken_at=datetime.now(UTC), **about
+    )
+    missing = DumpFact(name="b", path="/d/b", problem="no such database", **about)
+    assert there.consistency is Consistency.APPLICATION
+    assert missing.consistency is Consistency.NONE
+    (omission,) = Beside(dumps=(there, missing)).omissions
+    assert omission == Omission(path=b"d/b", reason="no such database")
+
+
+@pytest.mark.parametrize("change", [{"size": 5}, {"sha256": digest("a")}])
+def test_a_dump_is_wholly_there_or_not_at_all(change):
+    with pytest.raises(InvalidValue, match="neither"):
+        DumpFact(name="a", kind="sqlite", path="/d/a", load="", **change)
 
 
 def test_the_signature_covers_a_tag_and_the_canonical_body():
