@@ -19,6 +19,7 @@ from daemon.domain.present import Bearing, Present, take_bearing
 from daemon.errors import DatabaseError, ExitCode, LapseguardError
 from daemon.notification import Notification
 from daemon.orders import Orders
+from daemon.providers import provider_tools
 from daemon.scheduler import Ticks
 from daemon.services.allotment import Assignment
 from daemon.services.destination import Patience
@@ -26,6 +27,7 @@ from daemon.services.dispatch import dispatch
 from daemon.services.housekeeping import Orphans, Presence, Surveyor
 from daemon.services.occupancy import occupy
 from daemon.services.ownership import name_owner
+from daemon.services.provider_watch import CopyWatch
 from daemon.services.reverification import Reverifier
 from daemon.services.stopping import CHECKPOINT_BUDGET as RUN_BUDGET
 from daemon.services.stopping import Stopping
@@ -41,6 +43,8 @@ CHECKPOINT_BUDGET: Final = RUN_BUDGET + timedelta(seconds=30)
 _PULSE: Final = timedelta(seconds=2)
 _HOUSEKEEPING: Final = timedelta(seconds=30)
 _MEASURE: Final = timedelta(seconds=30)
+#: Between two looks at which provider snapshots are due to be looked at.
+_COPIES: Final = timedelta(seconds=2)
 _VERIFY: Final = timedelta(minutes=5)
 #: No proof begins if a run is to start so soon.
 _CLEARANCE: Final = timedelta(minutes=10)
@@ -137,6 +141,7 @@ class Service:
         )
         self._surveyor = Surveyor(self._clock, lambda: backup_tools(self._application))
         self._orphans = Orphans()
+        self._copies = CopyWatch(self._clock, lambda: provider_tools(self._application))
         self._bearing: Bearing | None = None
         self._swept: Swept | None = None
         self._is_away = False
@@ -162,6 +167,7 @@ class Service:
         ticks.every(_HOUSEKEEPING, "housekeeping", self.keep_house)
         ticks.every(_MEASURE, "measure", self.measure)
         ticks.every(_VERIFY, "verify", self.verify)
+        ticks.every(_COPIES, "copies", self.look_after_copies)
         _LOG.info("service.started", host=socket.gethostname())
         ticks.start()
         try:
@@ -207,6 +213,11 @@ class Service:
         if self._swept is not None and not self._orders.end.is_set():
             self._surveyor.measure(self._swept.outlooks)
 
+    def look_after_copies(self) -> None:
+        """Look at provider snapshots under way; where there are none, nothing is asked."""
+        if not self._orders.end.is_set():
+            self._copies.look()
+
     def verify(self) -> None:
         """Prove one copy anew, unless a run is under way here or near."""
         swept = self._swept
@@ -238,6 +249,7 @@ class Service:
             self._vigil.failed(self._clock.monotonic())
             return
         self._application.pacing.share(swept.part)
+        self._copies.begin(swept.outlooks, self._application.configuration.policies, swept.plan)
         if swept.started:
             self._reverifier.give_way()
         self._vigil.swept(seen, swept.plan.wake_at - swept.plan.at, self._clock.monotonic())
@@ -278,6 +290,7 @@ class Service:
         self._notification.stopping("keeping what has arrived")
         self._reverifier.give_way()
         self._workforce.close()
+        self._copies.close(_HURRY_SECONDS)
         _LOG.info("service.ending", runs=sorted(self._workforce.servers()))
         until = self._clock.monotonic() + CHECKPOINT_BUDGET.total_seconds()
         while not self._workforce.wait(0):

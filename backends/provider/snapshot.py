@@ -165,7 +165,7 @@ def wait_for(
             if seen.state is SnapshotState.COMPLETED:
                 return seen
             if seen.state is SnapshotState.FAILED:
-                raise ProviderSnapshotFailed(_reason(seen))
+                raise ProviderSnapshotFailed(why_failed(seen))
         if clock() >= deadline:
             done = f"{seen.progress} per cent" if seen else "an unknown part"
             raise ProviderSnapshotPending(f"The snapshot of {run} is at {done} after {timeout:g} s")
@@ -197,7 +197,8 @@ def _look(provider: ProviderSnapshots, run: str, *, patient: bool) -> ProviderSn
     return seen
 
 
-def _reason(seen: ProviderSnapshot) -> str:
+def why_failed(seen: ProviderSnapshot) -> str:
+    """What is to be said of a snapshot that the provider gave up."""
     (failed, *_) = (copy for copy in seen.copies if copy.state is SnapshotState.FAILED)
     why = f": {failed.reason}" if failed.reason else ""
     return f"The provider gave up the snapshot {failed.id} of {failed.volume}{why}"

@@ -26,18 +26,24 @@ class CopyFate:
 
     Attributes:
         shared: Whether what ends the server's account ends the copy.
-        sentence: The same in words, with the reason.
+        why: How that is known, as a clause.
     """
 
     shared: bool
-    sentence: str
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """It, in words."""
+        end = "dies with" if self.shared else "outlives"
+        return f"It {end} the server's account: {self.why}."
 
 
 def fate_of(copy: ProviderCopy, bills: Iterable[Bill]) -> CopyFate:
     """Where a copy lives, held against what pays for its server.
 
-    Copies of EBS volumes are always in the account of the instance. An account that is not known
-    counts as the same.
+    Copies of EBS volumes are always in the account of the instance, whatever the record calls it.
+    An account that is not known counts as the same.
 
     Args:
         copy: Any.
@@ -45,19 +51,17 @@ def fate_of(copy: ProviderCopy, bills: Iterable[Bill]) -> CopyFate:
     """
     known = tuple(bills)
     if copy.account is None or copy.kind != COMMAND:
-        return _shared("it is in the account of the server itself")
+        return CopyFate(shared=True, why="it is in that account itself")
     if not known:
-        return _shared("nothing says to whom the server is billed")
+        return CopyFate(shared=True, why="nothing says which account that is")
     for bill in known:
         if bill.account is None:
-            return _shared(f"nothing says that the account of {bill.contract} is another one")
+            return CopyFate(
+                shared=True, why=f"nothing says that the contract {bill.contract} has another one"
+            )
         if bill.account.casefold() == copy.account.casefold():
-            return _shared(f"it is in {bill.account}, as {bill.contract} is")
-    return CopyFate(
-        shared=False,
-        sentence=f"It is in the account {copy.account}, which the server is not billed to.",
-    )
-
-
-def _shared(why: str) -> CopyFate:
-    return CopyFate(shared=True, sentence=f"It dies with the account: {why}.")
+            return CopyFate(
+                shared=True,
+                why=f"the contract {bill.contract} is billed to {bill.account}, where it is",
+            )
+    return CopyFate(shared=False, why=f"it is in the account {copy.account}")

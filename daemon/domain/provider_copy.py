@@ -181,6 +181,7 @@ class PlannedCopy:
         explanation: Why, as a sentence with figures.
         start_at: When it is wanted; at or before `now` means: ask for it.
         begin_by: The provider makes none from then on.
+        after: The run of the newest copy that was known when this was decided; None for none.
     """
 
     server: str
@@ -189,6 +190,7 @@ class PlannedCopy:
     explanation: str
     start_at: datetime
     begin_by: datetime
+    after: str | None = None
 
 
 def observe(copy: ProviderCopy, sight: CopySight, at: datetime) -> ProviderCopy:

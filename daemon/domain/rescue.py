@@ -206,6 +206,7 @@ def _planned(
                 explanation=_explain(outlook, life, policy, kind, end),
                 start_at=start_at,
                 begin_by=end,
+                after=provider.attempt.run if provider.attempt else None,
             )
     return None
 

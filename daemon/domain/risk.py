@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from daemon.domain.copy_risk import copy_sentences, is_kept_elsewhere
 from daemon.domain.duration import span
 from daemon.domain.instant import shift, write_second
 from daemon.domain.need import TOLERATED_AHEAD
@@ -46,6 +47,7 @@ def find_risks(situation: Situation) -> Iterator[Risk]:
     if outlook.copy is not None:
         yield from _shallow(situation, outlook.copy)
         yield from _same_fate(outlook)
+    yield from map(_known, copy_sentences(situation))
     if outlook.acknowledged:
         yield _known(outlook.acknowledged)
     yield from map(_known, outlook.life.doubts if outlook.life else ())
@@ -210,6 +212,8 @@ def _after_the_stop(situation: Situation, timeline: Timeline) -> Iterator[Risk]:
     what = f"What changed in the last {span(unsaved)} before the stop is not in the newest copy."
     if copy.at >= _old_enough_at_stop(situation, timeline):
         yield _known(what)
+    elif is_kept_elsewhere(situation, _old_enough_at_stop(situation, timeline)):
+        yield _at_risk(f"{what} It may be in a provider snapshot, which nobody has verified.")
     elif released:
         yield Risk(verdict=Verdict.LOST, sentence=f"{what} It is lost.")
     else:
@@ -220,6 +224,9 @@ def _stopped_unsaved(situation: Situation, timeline: Timeline) -> Iterator[Risk]
     phase = timeline.phase(situation.now)
     if phase.ssh:
         yield _late("There is no verified copy; the server should answer again: save it now.")
+        return
+    if is_kept_elsewhere(situation, _old_enough_at_stop(situation, timeline)):
+        yield _at_risk("There is no verified copy, only a provider snapshot.")
         return
     what = "There is no verified copy, and the server has stopped."
     if phase.renewal:

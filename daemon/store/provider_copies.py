@@ -48,6 +48,7 @@ class ProviderCopies:
         owner: str,
         lease: timedelta,
         is_gone: Callable[[str], bool] = lambda _: False,
+        is_expected: Callable[[ProviderCopy | None], bool] = lambda _: True,
     ) -> ProviderCopy:
         """Begin a copy of a server; one that is under way already is gone on with instead.
 
@@ -60,16 +61,19 @@ class ProviderCopies:
             owner: Who holds the claim.
             lease: For how long nobody else may look after it.
             is_gone: Whether an owner provably exists no more.
+            is_expected: Whether the newest copy, if any, is the one that whoever decided knew of.
 
         Raises:
-            RunActive: somebody looks after the one under way at this moment.
+            RunActive: somebody looks after the one under way at this moment, or the newest copy
+                is not the expected one.
         """
         self._transaction.take_turn()
-        under_way = self._find(_C.server == server, _C.ended_at.is_(None))
-        if under_way:
-            return self.hold(under_way[0].run, owner=owner, lease=lease, is_gone=is_gone)
-        now, before = self._transaction.now(), self.list(server=server, limit=1)
-        failed = bool(before) and before[0].state is CopyState.FAILED
+        newest = next(iter(self.list(server=server, limit=1)), None)
+        if newest is not None and newest.is_creating:
+            return self.hold(newest.run, owner=owner, lease=lease, is_gone=is_gone)
+        if not is_expected(newest):
+            raise RunActive(f"Somebody else has just had a provider snapshot of {server} made.")
+        now, failed = self._transaction.now(), newest and newest.state is CopyState.FAILED
         copy = ProviderCopy(
             run=check_run_id(run),
             server=server,
@@ -82,7 +86,7 @@ class ProviderCopies:
             state=CopyState.CREATING,
             started_at=now,
             looked_at=now,
-            failures=before[0].failures if failed else 0,
+            failures=newest.failures if newest and failed else 0,
             epoch=1,
             owner=owner,
             lease_until=now + lease,
