@@ -304,6 +304,7 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
     from backends.capture.window import StagingMode  # noqa: PLC0415 - only where data flows
     from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - likewise
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
+    from daemon.services.deadline import deadline_of  # noqa: PLC0415 - likewise
     from daemon.services.deposit import Tuning  # noqa: PLC0415 - likewise
     from daemon.services.ownership import name_owner  # noqa: PLC0415 - likewise
 
@@ -324,6 +325,9 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         ),
         measure=lambda spec: _measure(spec, application.clock),
         open_shell=_open_shell,
+        pull_rate=pull_rate or (lambda: None),
+        finish_by=lambda server: deadline_of(application.planning, server),
+        passport=capture.passport,
         signing_key=lambda: signing_key(configuration),
         staging=folder.staging,
         identity=folder.ssh_identity,

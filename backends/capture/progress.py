@@ -2,12 +2,16 @@
 
 import enum
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
 class CapturePhase(enum.Enum):
     """What a capture is busy with."""
 
+    #: A database is being dumped; nothing is pulled yet.
+    DUMP = "dump"
     #: rsync is running; finished files are stored beside it.
     PULL = "pull"
     #: rsync has ended; folders and what it left unchanged are recorded.
@@ -24,7 +28,7 @@ class CaptureStanding:
 
     Attributes:
         phase: See `CapturePhase`.
-        arrived_files: Regular files that rsync has completed.
+        arrived_files: Regular files that rsync has completed, and dumps.
         arrived_bytes: Their full size.
         stored_files: Files whose every byte is packed and verified.
         stored_bytes: Their full size.
@@ -32,6 +36,7 @@ class CaptureStanding:
         safe_files: Files of the newest checkpoint: restorable whatever happens next.
         safe_bytes: Their full size.
         expected_bytes: How much there will be to store in all, where somebody knows.
+        dump: What is being dumped, in the phase of that name.
     """
 
     phase: CapturePhase
@@ -43,6 +48,7 @@ class CaptureStanding:
     safe_files: int = 0
     safe_bytes: int = 0
     expected_bytes: int | None = None
+    dump: str = ""
 
 
 class CaptureProgress:
@@ -56,6 +62,8 @@ class CaptureProgress:
         self._safe = (0, 0)
         self._read = 0
         self._expected: int | None = None
+        self._dump = ""
+        self._dumped = 0
 
     def expect(self, total_bytes: int) -> None:
         """Somebody has found out how much there is on the server."""
@@ -64,6 +72,24 @@ class CaptureProgress:
     def enter(self, phase: CapturePhase) -> None:
         """The capture goes over to `phase`."""
         self._phase = phase
+
+    @contextmanager
+    def dumping(self, name: str) -> Iterator[None]:
+        """A database is dumped while the block runs; it is stored if that ends well."""
+        before, begun = self._phase, self._dumped
+        self._dump, self._phase = name, CapturePhase.DUMP
+        try:
+            yield
+        finally:
+            self._phase = before
+        self.count_arrival(self._dumped - begun)
+        self.count_stored(self._dumped - begun)
+
+    def count_dumped(self, size: int) -> None:
+        """So many more bytes of a dump are on their way into packs."""
+        with self._lock:
+            self._dumped += size
+            self._read += size
 
     def count_arrival(self, size: int) -> None:
         """One more file of `size` bytes is in staging."""
@@ -98,5 +124,7 @@ class CaptureProgress:
                 read_bytes=max(self._read, self._stored[1]),
                 safe_files=self._safe[0],
                 safe_bytes=self._safe[1],
-                expected_bytes=self._expected,
+                # What somebody has found out is about files.
+                expected_bytes=None if self._expected is None else self._expected + self._dumped,
+                dump=self._dump if self._phase is CapturePhase.DUMP else "",
             )

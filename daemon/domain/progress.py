@@ -12,7 +12,7 @@ class Progress:
 
     Attributes:
         at: When it was taken.
-        phase: What the run was busy with; a value of `CapturePhase`.
+        phase: What the run was busy with; a value of `CapturePhase`, or `dumping NAME`.
         arrived_files, arrived_bytes: What rsync has completed in this run.
         stored_files, stored_bytes: What of it is packed and verified.
         read_bytes: Of staged files on their way into packs, unfinished ones included.

@@ -10,13 +10,10 @@ from backends.capture.staging import Staging
 from backends.errors import (
     BackendError,
     LocalPathUnusable,
-    RepositoryLocked,
     RepositoryMissing,
-    StoreRefused,
     TransferInterrupted,
 )
 from backends.repository.lock import HeldLock, hold_lock
-from backends.repository.mending import mend_index
 from backends.repository.repository import Repository
 from backends.signing import SigningKey
 from backends.types import BlobId, PullSpec
@@ -28,6 +25,7 @@ from daemon.domain.verification import Depth
 from daemon.errors import ClaimLost, VerificationFailed
 from daemon.services.backup_tools import BackupObserver, BackupTools
 from daemon.services.baseline import Baseline, survey
+from daemon.services.beside import plan_additions
 from daemon.services.chain import find_head
 from daemon.services.checkpointing import CheckpointKeeper, Occasion
 from daemon.services.claim import Claim, claim_run
@@ -43,7 +41,7 @@ from daemon.services.destination import (
     create_repository,
     open_repository,
 )
-from daemon.services.distrust import list_distrusted, note_distrusted
+from daemon.services.distrust import forget_lost, note_distrusted
 from daemon.services.estimate import estimating
 from daemon.services.guard import GuardedStore
 from daemon.services.lease import keep_lease
@@ -276,6 +274,9 @@ class _Attempt:
             ),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, source.spec, progress),
+            plan_additions=plan_additions(
+                self.tools, self.server, source.spec, self.stopping, self.observer.warned
+            ),
             now=self.tools.clock.now(),
             plan_checkpoints=self._plan_checkpoints(baseline, source, key, lock),
             whole=self.depth > Depth.STORED,
@@ -320,21 +321,13 @@ class _Attempt:
         return again
 
     def _mend(self, saved: _Saved, locks: ExitStack, lock: HeldLock) -> HeldLock:
-        """See that nobody looks for lost packs any more; needs the repository for itself."""
+        """Let go of the lock where lost packs are to be forgotten, and take it again."""
         baseline = saved.baseline
         if not baseline.state.calls_for_mending:
             return lock
         repository = baseline.repository
         locks.close()
-        try:
-            with hold_lock(repository, exclusive=True):
-                mend_index(repository, list_distrusted(repository.store))
-        except (RepositoryLocked, StoreRefused) as error:
-            # Safe to go on: our own readers know better than the index, others do not.
-            self.observer.warned(
-                f"The index still names lost packs, which stock restic stumbles over: {error} "
-                "`restic repair index` removes them."
-            )
+        forget_lost(repository, self.observer.warned)
         return locks.enter_context(hold_lock(repository))
 
     @contextmanager

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from backends.capture.progress import CaptureProgress
+from backends.pacing import Rate
 from backends.protocols import SourcePull, StopSignal
 from backends.rsync.brake import Room
 from backends.signing import SigningKey
@@ -38,7 +39,10 @@ class BackupTools:
         destination: The same repository, to be opened.
         make_pull: Makes the pull from its journal, what may stop it, and its room.
         measure: Asks a server how much there is to pull.
-        open_shell: Logs in to a server to freeze it.
+        open_shell: Logs in to a server to freeze it, or to ask it for its passport.
+        pull_rate: How fast dumps may come, besides the server's own limit.
+        finish_by: When runs of a server have to be over, or None.
+        passport: Take a passport with every capture.
         signing_key: Reads the key that signs manifests.
         staging: Folder above all staging folders.
         identity: SSH key of servers that name none.
@@ -58,6 +62,9 @@ class BackupTools:
     make_pull: Callable[[Callable[[bytes], object], StopSignal, Room], SourcePull]
     measure: Measure
     open_shell: Callable[[SshTarget], AbstractContextManager[Shell]]
+    pull_rate: Rate
+    finish_by: Callable[[str], datetime | None]
+    passport: bool
     signing_key: Callable[[], SigningKey]
     staging: Path
     identity: Path

@@ -22,6 +22,7 @@ from backends.capture.checkpoints import CheckpointPlan, CheckpointReport
 from backends.capture.cut import shortfall
 from backends.capture.edition import ImageBase
 from backends.capture.report import CaptureReport, SourceComparison
+from backends.capture.unfinished import omissions_of
 from backends.errors import StoreError, TransferInterrupted
 from backends.protocols import ObjectStore, SourcePull
 from backends.repository.unpacked import ObjectKind
@@ -37,7 +38,7 @@ from daemon.domain.server import Server
 from daemon.domain.source import SourceView
 from daemon.domain.verification import Depth, Outcome
 from daemon.services.baseline import Baseline
-from daemon.services.deposit import Deposit, save_repository_snapshot
+from daemon.services.deposit import Deposit, Describe, save_repository_snapshot
 from daemon.services.listing import EarlierSums, edit_listing, empty_listing
 from daemon.services.packs import look_up_packs
 from daemon.services.sealing import compose, pack_fact, store_sums_at
@@ -84,9 +85,14 @@ class CheckpointKeeper:
         self._counts = {"compared": 0, "uncompared": 0}
 
     def plan(
-        self, writer: RepositoryWriter, pull: SourcePull, base: ImageBase | None
+        self,
+        writer: RepositoryWriter,
+        pull: SourcePull,
+        base: ImageBase | None,
+        describe: Describe,
     ) -> CheckpointPlan:
-        """What the capture needs to know; `base` is what the image is known to be, if it is."""
+        """What the capture needs to know; see `PlanCheckpoints`."""
+        self._describe = describe
         return CheckpointPlan(
             interval=self._occasion.interval,
             base=base or _base_of(self._baseline),
@@ -162,7 +168,7 @@ class CheckpointKeeper:
                 others=base.others,
                 total_bytes=base.total_bytes,
                 comparison=comparison,
-                omissions=(missing,),
+                omissions=(missing, *omissions_of(report.graft)),
                 earlier_packs=base.packs - {receipt.pack for receipt in receipts},
                 cut=error,
             ),
@@ -170,6 +176,7 @@ class CheckpointKeeper:
             totals=writer.totals,
             sums=sums,
             source=self._occasion.source,
+            beside=self._describe(report.graft),
         )
 
     def _earlier_listing(self) -> bytes | None:

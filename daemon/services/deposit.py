@@ -1,13 +1,14 @@
 """Puts one run's data into the repository: capture, then the repository snapshot."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from backends.capture.cadence import CheckpointInterval
 from backends.capture.checkpoints import CheckpointPlan
 from backends.capture.edition import ImageBase
+from backends.capture.grafting import Graft
 from backends.capture.halt import Halt
 from backends.capture.mark import ImageMark, remove_mark
 from backends.capture.pipeline import Capture
@@ -19,10 +20,12 @@ from backends.protocols import SourcePull
 from backends.repository.snapshot import Snapshot, SnapshotSummary, save_snapshot
 from backends.repository.writer import RepositoryWriter, WriterTotals
 from backends.rsync.brake import NoLimit, Room
-from backends.types import PackReceipt, PullSpec
+from backends.types import Omission, PackReceipt, PullSpec
 from daemon import __version__
+from daemon.domain.beside import NOTHING, Beside
 from daemon.domain.run import Captured
 from daemon.domain.source import LIVE, SourceView
+from daemon.services.additions import RunAdditions
 from daemon.services.baseline import Baseline
 from daemon.services.imagemark import next_mark, trusted_mark
 from daemon.services.listing import SumsListing, edit_listing
@@ -56,8 +59,12 @@ class Tuning:
     checkpoints: CheckpointInterval | None = None
 
 
-#: Makes the plan from the writer, the pull, and what the image is known to be, if it is.
-PlanCheckpoints = Callable[[RepositoryWriter, SourcePull, ImageBase | None], CheckpointPlan]
+#: Says what is to be recorded of what came beside the files.
+Describe = Callable[[Graft | None], Beside]
+#: Makes the plan from the writer, the pull, what the image is known to be, if it is, and that.
+PlanCheckpoints = Callable[
+    [RepositoryWriter, SourcePull, ImageBase | None, Describe], CheckpointPlan
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +78,7 @@ class Deposit:
         sums: The compressed SHA256SUMS listing, not stored yet.
         mark: What the staging image is once the run has ended in order.
         source: What was read.
+        beside: What came beside the files.
     """
 
     report: CaptureReport
@@ -79,11 +87,17 @@ class Deposit:
     sums: bytes
     mark: ImageMark | None = None
     source: SourceView = LIVE
+    beside: Beside = NOTHING
+
+    @property
+    def omissions(self) -> tuple[Omission, ...]:
+        """What was asked for and is missing, with reasons."""
+        return (*self.report.omissions, *self.beside.omissions)
 
     @property
     def complete(self) -> bool:
         """Whether nothing that was asked for is missing."""
-        return self.report.pull.complete and not self.report.omissions
+        return self.report.pull.complete and not self.omissions
 
     def captured(self, snapshot: str) -> Captured:
         """The figures for the history."""
@@ -104,6 +118,7 @@ def deposit(
     make_pull: Callable[[Callable[[bytes], object], Room], SourcePull],
     tuning: Tuning,
     watch: Callable[[CaptureProgress], AbstractContextManager[None]],
+    plan_additions: Callable[[CaptureProgress], RunAdditions],
     now: datetime,
     whole: bool = False,
     plan_checkpoints: PlanCheckpoints | None = None,
@@ -119,6 +134,7 @@ def deposit(
         make_pull: Makes the pull from its journal and the room that it has.
         tuning: See `Tuning`.
         watch: Shows the progress for as long as data flows.
+        plan_additions: Says what is stored beside the files.
         now: The time.
         whole: Look at the whole staging image, whatever is known of it.
         plan_checkpoints: Says when there are checkpoints, and keeps them; None for none.
@@ -134,7 +150,8 @@ def deposit(
     every = timedelta() if whole else tuning.walk_every
     mark = trusted_mark(staging, baseline, spec, now=now, walk_every=every)
     remove_mark(staging.root)
-    with _open_writer(baseline, tuning) as writer:
+    additions = plan_additions(progress)
+    with closing(additions), _open_writer(baseline, tuning) as writer:
         window = _open_window(staging, tuning, writer)
         base = mark.base if mark else None
         capture = Capture(
@@ -151,11 +168,12 @@ def deposit(
             halt=halt,
             base=base,
             window=window,
+            additions=additions,
         )
         with watch(progress), staging.open_journal() as journal:
             pull = make_pull(journal.write, window or NoLimit())
             if plan_checkpoints is not None:
-                capture.make_checkpoints(plan_checkpoints(writer, pull, base))
+                capture.make_checkpoints(plan_checkpoints(writer, pull, base, additions.describe))
             report = capture.run(spec, pull, baseline.tree)
         edition = report.edition
         return Deposit(
@@ -166,6 +184,7 @@ def deposit(
             if edition
             else listing.finish(),
             mark=next_mark(report, baseline, spec, before=mark, now=now),
+            beside=additions.describe(report.graft),
         )
 
 

@@ -5,10 +5,14 @@ it, and the next backup stores what it held once more while the server still has
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from backends.errors import RepositoryLocked, StoreRefused
 from backends.protocols import ObjectStore
+from backends.repository.lock import hold_lock
+from backends.repository.mending import mend_index
+from backends.repository.repository import Repository
 
 DISTRUSTED_PREFIX: Final = "lapseguard/distrusted/"
 _NAME: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -24,3 +28,20 @@ def note_distrusted(store: ObjectStore, packs: Iterable[bytes]) -> None:
     """Let every later run know. Raises StoreError."""
     for pack in sorted(packs):
         store.put(f"{DISTRUSTED_PREFIX}{pack.hex()}", b"damaged\n")
+
+
+def forget_lost(repository: Repository, warn: Callable[[str], None]) -> None:
+    """See that nobody looks for lost packs any more; needs the repository for itself.
+
+    Raises:
+        StoreError, RepositoryError.
+    """
+    try:
+        with hold_lock(repository, exclusive=True):
+            mend_index(repository, list_distrusted(repository.store))
+    except (RepositoryLocked, StoreRefused) as error:
+        # Safe to go on: our own readers know better than the index, others do not.
+        warn(
+            f"The index still names lost packs, which stock restic stumbles over: {error} "
+            "`restic repair index` removes them."
+        )

@@ -49,7 +49,7 @@ class Gauge:
         now = self._progress.read()
         return Progress(
             at=self._clock.now(),
-            phase=now.phase.value,
+            phase=f"dumping {now.dump}" if now.dump else now.phase.value,
             arrived_files=now.arrived_files,
             arrived_bytes=now.arrived_bytes,
             stored_files=now.stored_files,

@@ -28,8 +28,8 @@ def shortfall_of(done: Deposit, proof: Proof, stopping: Stopping) -> Failure | N
 
 
 def _incompleteness(done: Deposit) -> Failure:
-    count = len(done.report.omissions)
-    first = done.report.omissions[0]
+    count = len(done.omissions)
+    first = done.omissions[0]
     shown = first.path.decode(errors="backslashreplace")
     return Failure(
         code=RunIncomplete.__name__,

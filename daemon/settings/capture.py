@@ -29,6 +29,12 @@ class CaptureSettings(Section):
         ge=16 * _MIB,
         description="And earlier, once so many bytes of files have arrived.",
     )
+    passport: bool = Field(
+        default=True,
+        description="A server is asked, beside every capture, for what it takes to build it again: "
+        "packages, services, users, mounts, addresses. The answers are stored as "
+        "`/.lapseguard/passport.txt`.",
+    )
     walk_every: PositiveDuration = Field(
         default=timedelta(days=7),
         description="The whole staging folder is looked at once in so long, and with every run "

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,10 @@ class Desk:
     #: What the server says when it is asked how much it holds.
     measure: Measure = field(default=lambda _: None)
     open_shell: Callable[[SshTarget], AbstractContextManager[Shell]] = RemoteShell
+    #: When runs have to be over.
+    finish_by: datetime | None = None
+    #: Whether the server is asked for what it takes to build it again.
+    passport: bool = False
     #: When runs make checkpoints; None for at the end only.
     checkpoints: CheckpointInterval | None = None
     #: After so long the whole image is looked at.
@@ -178,6 +182,9 @@ class Desk:
             ),
             measure=self.measure,
             open_shell=self.open_shell,
+            pull_rate=lambda: None,
+            finish_by=lambda _: self.finish_by,
+            passport=self.passport,
             signing_key=lambda: self.key,
             staging=self.folder / "staging",
             identity=self.folder / "key",
