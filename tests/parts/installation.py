@@ -193,7 +193,8 @@ def install(
 ) -> Install:
     """Makes installations, each in a new folder, with a store and a state folder beside it.
 
-    `place` and `state` put these elsewhere; `host` is where the server's sshd listens.
+    `place` and `state` put these elsewhere; `host` is where the server's sshd listens; passports
+    take their time, so they are taken where they are asked for.
     """
 
     def make(
@@ -202,6 +203,7 @@ def install(
         host: Sshd = sshd,
         state: Path | None = None,
         options: tuple[str, ...] = (),
+        passport: bool = False,
     ) -> Installation:
         folder = tmp_path_factory.mktemp("installation")
         program = Program(folder=folder, spawner=program_spawner)
@@ -210,6 +212,9 @@ def install(
         chosen = place or FolderPlace(root=folder / "backups")
         where = str(state or program.state)
         program.do("init", "--state-dir", where, *chosen.options(folder), *options)
+        if not passport:
+            (folder / "conf.d").mkdir()
+            (folder / "conf.d/passport.toml").write_text("[capture]\npassport = false\n")
         return Installation(program=program, place=chosen, host=host)
 
     return make
