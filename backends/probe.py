@@ -3,20 +3,20 @@
 import re
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from backends.errors import BackendError, RemoteCommandFailed
+from backends.errors import BackendError
 from backends.process import Finished, readable
+from backends.questions import QUICK, TIMED_OUT, ask
 from backends.rsync.command import normal_path
 from backends.rsync.version import RsyncVersion, parse_version
 from backends.shell import RemoteShell
+from backends.source_probe import SourceProbe, probe_source
 from backends.ssh import fingerprint
 from backends.types import SshTarget
 
-#: Seconds for a command that only looks something up.
-_QUICK = 15.0
 #: Seconds for adding up the sizes below one path; a large tree takes longer and stays unknown.
 SIZE_SECONDS = 20.0
 
@@ -73,6 +73,7 @@ class ServerProbe:
         rrsync: Where the script is that restricts a key to reading by rsync.
         clock_offset: Seconds that the server's clock is ahead of ours.
         paths: In the order asked for.
+        source: What could be frozen and dumped there; None where nothing could be asked.
     """
 
     problem: BackendError | None
@@ -85,6 +86,7 @@ class ServerProbe:
     rrsync: Answer[str]
     clock_offset: Answer[float]
     paths: tuple[PathProbe, ...]
+    source: SourceProbe | None = None
 
     @property
     def reachable(self) -> bool:
@@ -103,6 +105,7 @@ def probe_server(
     paths: Iterable[str],
     *,
     sudo: bool = False,
+    one_file_system: bool = False,
     now: Callable[[], datetime],
     size_seconds: float = SIZE_SECONDS,
 ) -> ServerProbe:
@@ -112,6 +115,7 @@ def probe_server(
         target: The server.
         paths: What is to be saved.
         sudo: Whether sizes are taken by `sudo -n`, as the pull will read them.
+        one_file_system: Whether a pull stays on each path's own file system.
         now: The clock to hold the server's against.
         size_seconds: Time for adding up the sizes of one path.
 
@@ -123,7 +127,12 @@ def probe_server(
     shown = fingerprint(target.host_key)
     try:
         with shell:
-            return _Questions(shell, now).ask(wanted, shown, sudo=sudo, seconds=size_seconds)
+            found = _Questions(shell, now).ask(wanted, shown, sudo=sudo, seconds=size_seconds)
+            if found.forced_command is not None:
+                return found
+            return replace(
+                found, source=probe_source(shell, wanted, one_file_system=one_file_system)
+            )
     except BackendError as error:
         return _unknown(wanted, shown, str(error), problem=error)
 
@@ -154,16 +163,12 @@ class _Questions:
             paths=tuple(self._path(path, sudo=sudo, seconds=seconds) for path in paths),
         )
 
-    def _run(self, *argv: str, timeout: float = _QUICK) -> Finished:
-        """Ask in the C locale, so that the words can be understood; not answering is an answer."""
-        try:
-            return self._shell.run(("env", "LC_ALL=C", *argv), timeout)
-        except RemoteCommandFailed as error:
-            return Finished(exit_code=_TIMED_OUT, stdout=b"", stderr=str(error).encode())
+    def _run(self, *argv: str, timeout: float = QUICK) -> Finished:
+        return ask(self._shell, *argv, timeout=timeout)
 
     def _forced_command(self) -> str | None:
         token = secrets.token_hex(8)
-        finished = self._shell.run(("echo", token), _QUICK)
+        finished = self._shell.run(("echo", token), QUICK)
         if token in readable(finished.stdout).split():
             return None
         return _said(finished)
@@ -229,11 +234,11 @@ class _Questions:
         by = ("sudo", "-n") if sudo else ()
         # The server ends it by itself, since closing the connection would not.
         limit = ("timeout", f"{seconds:g}")
-        finished = self._run(*limit, *by, "du", "-sxb", "--", path, timeout=seconds + _QUICK)
+        finished = self._run(*limit, *by, "du", "-sxb", "--", path, timeout=seconds + QUICK)
         found = re.match(rb"(\d+)\s", finished.stdout)
-        if finished.exit_code == _TIMED_OUT or not found:
+        if finished.exit_code == TIMED_OUT or not found:
             late = f"adding it up takes longer than {seconds:g} seconds"
-            return Answer(problem=late if finished.exit_code == _TIMED_OUT else _said(finished))
+            return Answer(problem=late if finished.exit_code == TIMED_OUT else _said(finished))
         return Answer(
             value=int(found[1]),
             problem="" if finished.exit_code == 0 else f"at least; {_said(finished)}",
@@ -244,10 +249,6 @@ class _Questions:
         fields = readable(finished.stdout).splitlines()[-1:]
         found = re.search(r"\s\d+\s+-?\d+\s+(\d+)\s+\S+\s", fields[0]) if fields else None
         return Answer(value=int(found[1]) * 1024) if found else Answer(problem=_said(finished))
-
-
-#: The exit code of `timeout` where it had to end the command.
-_TIMED_OUT = 124
 
 
 def _unknown(

@@ -48,6 +48,10 @@ class BtrfsFreezer:
         """Whether the volume is on btrfs; only a try tells whether it is a subvolume."""
         return volume.fstype == KIND
 
+    def examine(self, volume: Volume, commands: Commands) -> None:
+        """See `Freezer.examine`."""
+        list_nested(volume, commands)
+
     @contextmanager
     def freeze(
         self, volume: Volume, request: SnapshotRequest, commands: Commands, undo: Undo

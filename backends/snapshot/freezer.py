@@ -59,6 +59,17 @@ class Freezer(Protocol):
     def suits(self, volume: Volume) -> bool:
         """Whether this kind may be able to freeze the volume, by how it is mounted."""
 
+    def examine(self, volume: Volume, commands: Commands) -> None:
+        """Return if the volume could be frozen now, as far as a look tells; nothing is changed.
+
+        Args:
+            volume: One that suits.
+            commands: The server's command line.
+
+        Raises:
+            SnapshotError: it could not. SshError: the server cannot be asked.
+        """
+
     def freeze(
         self, volume: Volume, request: SnapshotRequest, commands: Commands, undo: Undo
     ) -> AbstractContextManager[Frozen]:

@@ -127,6 +127,11 @@ class LvmFreezer:
         """Whether the volume's device is mapped; only lvs tells a logical one from others."""
         return volume.source.startswith("/dev/mapper/")
 
+    def examine(self, volume: Volume, commands: Commands) -> None:
+        """See `Freezer.examine`."""
+        _require_whole(volume)
+        self._creation(_find_origin(volume, commands), TAG, commands)
+
     @contextmanager
     def freeze(
         self, volume: Volume, request: SnapshotRequest, commands: Commands, undo: Undo
@@ -137,11 +142,7 @@ class LvmFreezer:
             SnapshotUnsupported: only a folder of the file system is mounted there.
             SnapshotNoSpace: the group or the pool has too little room.
         """
-        if volume.fsroot != "/":
-            raise SnapshotUnsupported(
-                f"{volume.target} shows only the folder {volume.fsroot} of its file system",
-                hint="Save the folder where its whole file system is mounted.",
-            )
+        _require_whole(volume)
         origin = _find_origin(volume, commands)
         snapshot = f"{TAG}-{check_name(request.name)}-{origin.name}"
         commands.run(*self._creation(origin, snapshot, commands))
@@ -195,6 +196,14 @@ class LvmFreezer:
 
 def _extents(size: int) -> int:
     return max(_EXTENT, size // _EXTENT * _EXTENT)
+
+
+def _require_whole(volume: Volume) -> None:
+    if volume.fsroot != "/":
+        raise SnapshotUnsupported(
+            f"{volume.target} shows only the folder {volume.fsroot} of its file system",
+            hint="Save the folder where its whole file system is mounted.",
+        )
 
 
 def _find_origin(volume: Volume, commands: Commands) -> LogicalVolume:

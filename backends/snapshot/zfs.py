@@ -36,6 +36,10 @@ class ZfsFreezer:
         """Whether the volume is a mounted dataset, and not a snapshot of one."""
         return volume.fstype == KIND and "@" not in volume.source
 
+    def examine(self, volume: Volume, commands: Commands) -> None:  # noqa: ARG002 - all at once
+        """See `Freezer.examine`."""
+        commands.run("zfs", "list", "-H", "-o", "name", "-t", "snapshot")
+
     @contextmanager
     def freeze(
         self, volume: Volume, request: SnapshotRequest, commands: Commands, undo: Undo
