@@ -115,6 +115,9 @@ class Checkpoints:
         self._cut = Cut(error=TransferInterrupted("The pull goes on"), asked=asked)
         self._base = plan.base
         self._grafting = grafting
+        self._unfinished = packing.unfinished
+        #: Bytes of unfinished files in the last one.
+        self._begun = 0
         self._pending = _Pending()
         self._noting = threading.Lock()
         #: Seconds that the records of the last one took to be written.
@@ -157,7 +160,10 @@ class Checkpoints:
         cadence = Cadence(self._plan.interval, time.monotonic())
         while not self._ended.wait(_LOOK) and not self._halt.is_over():
             began, processor = time.monotonic(), time.thread_time()
-            if not self._pending or not cadence.is_due(began, self._pending.size):
+            grown = self._unfinished.size - self._begun
+            if not (self._pending or grown):
+                continue
+            if not cadence.is_due(began, self._pending.size + max(0, grown)):
                 continue
             self._telling = 0.0
             if not self._attempt():
@@ -189,7 +195,8 @@ class Checkpoints:
             self._pending.grafted |= pending.grafted
 
     def _make(self, pending: _Pending) -> None:
-        before, graft = self._base or _nothing(), self._grafting.graft()
+        before, unfinished = self._base or _nothing(), self._unfinished.files()
+        graft = self._grafting.graft(unfinished)
         edition = Edition(base=before, touched=Touched.of(pending.paths))
         walk = ImageWalk(
             self._image,
@@ -209,13 +216,15 @@ class Checkpoints:
         tree = walk.store(self._selection, self._base.tree if self._base else None)
         late = walk.left_out & pending.paths
         self._put_back(_Pending(paths=late))
-        if not pending.grafted and all(record.beside for record in edition.records):
+        begun = sum(file.stored.size for file in unfinished)
+        old = not pending.grafted and begun == self._begun
+        if old and all(record.beside for record in edition.records):
             return  # nothing of it is stored yet
         self._writer.flush()
         base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
         self._tell(CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft))
         self._packing.progress.secure(base.files, base.total_bytes)
-        self._base = base
+        self._base, self._begun = base, begun
 
     def _tell(self, report: CheckpointReport) -> None:
         began = time.monotonic()

@@ -6,7 +6,8 @@ by now is final, so it can be cut, compressed and sent off at once. What was rea
 rsync then announces the file: the very one that was followed (its inode) must be in place, and
 its xxh128 must be the one that the source computed. Anything else is read again in the ordinary
 way, at the cost of time. Pieces of a file that never arrives stay in the repository, and the next
-attempt, which cuts the file at the same places, finds them there.
+attempt, which cuts the file at the same places, finds them there; see `unfinished` for what a
+checkpoint has of it.
 """
 
 import os
@@ -21,7 +22,9 @@ from backends.capture.ledger import StoredContent
 from backends.capture.packing import Packing
 from backends.capture.window import Vacating
 from backends.errors import BackendError
+from backends.repository.beginning import Beginning
 from backends.repository.writer import StoredFile
+from backends.rsync.scratch import name_of_temporary
 
 #: Smaller files are soon complete, and the cutter takes as much at a time.
 LEAST_FOLLOWED = 4 << 20
@@ -82,9 +85,12 @@ class Following:
         followed.thread.join()
         self._followed.pop(followed.inode, None)
         stored = followed.stored
-        if stored is None or stored.xxh128 != checksum:
-            return None
-        return self._enter(place, followed, stored, checksum)
+        try:
+            if stored is None or stored.xxh128 != checksum:
+                return None
+            return self._enter(place, followed, stored, checksum)
+        finally:
+            self._packing.unfinished.drop(followed.inode)
 
     def _enter(
         self, place: bytes, followed: "_Followed", stored: StoredFile, checksum: str
@@ -136,12 +142,18 @@ class Following:
         self._followed[followed.inode] = followed
         followed.thread.start()
 
+    def _begin_unfinished(self, path: bytes, stat: os.stat_result) -> Beginning:
+        name = name_of_temporary(os.path.basename(path))  # noqa: PTH119 - raw bytes
+        return self._packing.unfinished.begin(stat.st_ino, name, stat.st_mtime)
+
     def _follow(self, followed: "_Followed", path: bytes, descriptor: int) -> None:
         try:
             growing = _Growing(path, descriptor, over=self._over, halt=self._halt)
             self._window.follow(followed.inode, descriptor)
             followed.stored = self._packing.store(
-                growing, partial(self._window.advance, followed.inode)
+                growing,
+                partial(self._window.advance, followed.inode),
+                self._begin_unfinished(path, os.fstat(descriptor)),
             )
         except (OSError, BackendError):
             # Safe to pass over: it is then read again when it is announced, and what is wrong

@@ -2,6 +2,7 @@
 
     /.lapseguard/dumps/<name>      streamed from the server, never on a disk here
     /.lapseguard/passport.txt
+    /.lapseguard/unfinished/<name> in checkpoints, see `unfinished`
 
 None of it touches staging, so rsync, the window and the mark know nothing of it. Each tree has what
 its own run brought: what an earlier run hung onto the parent's root is not taken over.
@@ -9,7 +10,7 @@ its own run brought: what an earlier run hung onto the parent's root is not take
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -111,14 +112,15 @@ class Grafting:
         self._on_file(file)
         return file
 
-    def graft(self) -> Graft | None:
-        """All that has been taken by now; None if there is nothing.
+    def graft(self, also: Iterable[GraftedFile] = ()) -> Graft | None:
+        """All that has been taken by now, and `also`; None if there is nothing.
 
         Raises:
             BackendError: the first failure of the writer.
         """
         with self._lock:
-            files = tuple(self._files[path] for path in sorted(self._files, key=_names))
+            found = {**self._files, **{file.path: file for file in also}}
+        files = tuple(found[path] for path in sorted(found, key=_names))
         if not files:
             return None
         folders = defaultdict[str, list[Node]](list)

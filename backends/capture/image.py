@@ -190,6 +190,9 @@ class ImageWalk:
         if self._edition is not None and known is not None:
             self._take_out(self._edition, path, known, stat)
         if stat is None:
+            if self._cut is not None:
+                # rsync names a file just before it moves it here: who waits for it looks again.
+                self.left_out.add(path)
             return
         if known is not None and is_untouched(stat, known):
             if known.type is NodeType.DIR:

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from backends.capture.halt import Halt, NoHalt
 from backends.capture.ledger import Ledger, StoredContent
 from backends.capture.progress import CaptureProgress
+from backends.capture.unfinished import Unfinished
 from backends.capture.vacancy import is_vacated
 from backends.errors import LocalPathUnusable
+from backends.repository.beginning import Beginning
 from backends.repository.chunker import SMALLEST, Readable
 from backends.repository.writer import RepositoryWriter, StoredFile
 
@@ -34,6 +36,8 @@ class Packing:
         self._ledger = ledger
         self._progress = progress
         self._halt = halt or NoHalt()
+        #: What has come of large files that are not complete.
+        self.unfinished = Unfinished()
 
     @property
     def progress(self) -> CaptureProgress:
@@ -63,17 +67,20 @@ class Packing:
             ) from error
 
     def store(
-        self, stream: Readable, on_pieces: Callable[[int], None] = lambda _: None
+        self,
+        stream: Readable,
+        on_pieces: Callable[[int], None] = lambda _: None,
+        beginning: Beginning | None = None,
     ) -> StoredFile:
         """Store what a stream holds, without entering it in the ledger.
 
-        `on_pieces` is told as by `RepositoryWriter.save_file`.
+        `on_pieces` and `beginning` are told as by `RepositoryWriter.save_file`.
 
         Raises:
             OSError: from the stream.
             StoreError, RepositoryError: from the writer.
         """
-        return self._writer.save_file(_Counting(stream, self._progress), on_pieces)
+        return self._writer.save_file(_Counting(stream, self._progress), on_pieces, beginning)
 
     def enter(
         self, stored: StoredFile, stat: os.stat_result, checksum: str | None

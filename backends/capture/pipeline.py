@@ -31,6 +31,7 @@ from backends.capture.recall import recall, remember
 from backends.capture.report import CaptureReport
 from backends.capture.selection import select
 from backends.capture.staging import Staging
+from backends.capture.unfinished import omissions_of
 from backends.capture.window import Window
 from backends.errors import (
     BackendError,
@@ -112,6 +113,7 @@ class Capture:
         self._packing = Packing(
             writer=writer, ledger=self._ledger, progress=progress, halt=self._halt
         )
+        self._unfinished = self._packing.unfinished
         self._comparing = Comparing()
 
     def make_checkpoints(self, plan: CheckpointPlan) -> None:
@@ -178,7 +180,7 @@ class Capture:
         except CUTS as error:
             self._halt.check()
             self._take_in_rest(error)
-            if self._ledger.is_empty and not self._grafting.has_dumps:
+            if self._ledger.is_empty and not (self._grafting.has_dumps or self._unfinished.size):
                 raise
             return self._received.report(pull.rsync_version), Cut(error=error, asked=self._asked)
         self._halt.check()
@@ -296,7 +298,7 @@ class Capture:
         """The trees: by what has changed where that is known, else by all that is there."""
         self._progress.enter(CapturePhase.TREES)
         self._additions.settle()
-        self._graft = self._grafting.graft()
+        self._graft = self._grafting.graft(self._unfinished.files() if cut else ())
         base, changed = self._base, report.changed
         if base is None or changed is None or cut or not self._is_sure or base.tree != parent:
             return *self._walk(spec, parent, cut, None), None
@@ -362,7 +364,8 @@ class Capture:
         error = self._end(cut, walk)
         if error is not None:
             found = shortfall(error, earlier=comparison.unchanged, left_out=len(walk.left_out))
-            pull = replace(pull, complete=False, omissions=(found, *pull.omissions))
+            lacking = (found, *omissions_of(self._graft), *pull.omissions)
+            pull = replace(pull, complete=False, omissions=lacking)
         return CaptureReport(
             tree=tree,
             pull=pull,

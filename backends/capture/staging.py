@@ -110,6 +110,8 @@ class Staging:
         Raises:
             LocalPathUnusable: it cannot be written.
         """
+        if not self._journal.exists():
+            return  # no whole file had arrived
         shorter = self._journal.with_suffix(".new")
         try:
             with self._journal.open("rb") as lines, open(shorter, "wb", opener=_private) as file:

@@ -18,6 +18,7 @@ import xxhash
 
 from backends.errors import RepositoryError
 from backends.repository.allocator import return_freed_packs
+from backends.repository.beginning import Beginning
 from backends.repository.blob import identify, plain_length
 from backends.repository.chunker import SMALLEST, Readable, chunks, read_most
 from backends.repository.crypto import Buffer
@@ -161,7 +162,10 @@ class RepositoryWriter:
         return blob_id
 
     def save_file(
-        self, stream: Readable, on_pieces: Callable[[int], None] = lambda _: None
+        self,
+        stream: Readable,
+        on_pieces: Callable[[int], None] = lambda _: None,
+        beginning: Beginning | None = None,
     ) -> StoredFile:
         """Store what a stream holds up to its end, cut into pieces if it is large.
 
@@ -169,6 +173,7 @@ class RepositoryWriter:
             stream: See `Readable`.
             on_pieces: Told, after each piece of a large file, how many of its first bytes the
                 next `flush` will have stored.
+            beginning: Learns what is stored of a large file that is not at its end.
 
         Raises:
             BackendError: the first failure of the writer.
@@ -181,7 +186,7 @@ class RepositoryWriter:
         first, second = next(pieces), next(pieces, None)
         if second is None:
             return self._save_whole(first)
-        return self._save_pieces(chain((first, second), pieces), on_pieces)
+        return self._save_pieces(chain((first, second), pieces), on_pieces, beginning)
 
     def save_small(self, content: bytes) -> StoredFile:
         """Store the content of a file that is not to be cut; see `chunker.SMALLEST`.
@@ -235,7 +240,12 @@ class RepositoryWriter:
             xxh128=xxhash.xxh3_128_hexdigest(data),
         )
 
-    def _save_pieces(self, pieces: Iterable[bytes], on_pieces: Callable[[int], None]) -> StoredFile:
+    def _save_pieces(
+        self,
+        pieces: Iterable[bytes],
+        on_pieces: Callable[[int], None],
+        beginning: Beginning | None,
+    ) -> StoredFile:
         sha256, xxh128, size = hashlib.sha256(), xxhash.xxh3_128(), 0
         blobs: list[BlobId] = []
         pending: deque[Future[BlobId]] = deque()
@@ -245,6 +255,8 @@ class RepositoryWriter:
             xxh128.update(piece)
             size += len(piece)
             on_pieces(size)
+            if beginning is not None:
+                beginning.add(pending[-1], size, sha256)
             while pending and pending[0].done():
                 blobs.append(pending.popleft().result())
         blobs.extend(future.result() for future in pending)

@@ -12,9 +12,9 @@ from pathlib import Path
 from backends.errors import LocalPathUnusable, TransferInterrupted
 from backends.rsync.command import Scratch
 
-#: rsync writes `name` as `name.XXXXXX`; names too long for that are cut short first.
 #: Marks a file whose data was given back to the disk after it was stored.
 VACATED = "user.rsync.%vacated"
+#: rsync writes `name` as `name.XXXXXX`; names too long for that are cut short first.
 _TEMPORARY = re.compile(r"(.+)\.[A-Za-z0-9]{6}", re.DOTALL)
 
 
@@ -37,6 +37,12 @@ class Claim:
 def incoming_folder(staging: bytes) -> bytes:
     """Where a pull into `staging` writes the files that are not complete."""
     return staging.rstrip(b"/") + b"~pull/incoming"
+
+
+def name_of_temporary(name: bytes) -> bytes:
+    """What a file in that folder is going to be called, as far as its own name tells."""
+    found = _TEMPORARY.fullmatch(os.fsdecode(name))
+    return os.fsencode(found[1]) if found else name
 
 
 @contextmanager
