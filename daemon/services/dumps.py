@@ -78,7 +78,9 @@ class Dumping:
         """
         for_all = self._time_for_all()
         for dump in self._dumps:
-            if problem := self._unreachable or self._attempt(dump, grafting, for_all):
+            if self._unreachable:
+                self._problems[dump.name] = self._unreachable
+            elif problem := self._attempt(dump, grafting, for_all):
                 self._problems[dump.name] = problem
                 self._tools.warn(f"The database {dump.name} is not dumped: {problem}")
 
