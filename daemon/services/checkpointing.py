@@ -82,6 +82,8 @@ class CheckpointKeeper:
         self._number = 0
         self._current: tuple[str, ...] = ()
         self._listing: bytes | None = None
+        #: Packs of earlier runs that the last manifest does not name; asked for once.
+        self._looked_up: dict[bytes, PackFact] = {}
         self._counts = {"compared": 0, "uncompared": 0}
 
     def plan(
@@ -205,9 +207,10 @@ class CheckpointKeeper:
         facts = {bytes.fromhex(fact.id): fact for fact in (head.manifest.packs if head else ())}
         facts = {pack: replace(fact, new=False) for pack, fact in facts.items()}
         facts |= {found.pack: PackFact.of(found, new=True) for found in writer.receipts}
-        unknown = report.base.packs - facts.keys()
+        unknown = report.base.packs - facts.keys() - self._looked_up.keys()
         for standing in look_up_packs(self._store, sorted(unknown)):
-            facts[standing.pack] = pack_fact(standing, None)
+            self._looked_up[standing.pack] = pack_fact(standing, None)
+        facts = self._looked_up | facts
         return tuple(fact for pack, fact in facts.items() if pack in report.base.packs)
 
     def _remove(self, keys: tuple[str, ...]) -> None:
