@@ -16,11 +16,12 @@ from daemon.cli.open_restore import OpenRestore
 from daemon.cli.output import Json, Output, require_yes, size
 from daemon.cli.pace import RestoreStep
 from daemon.cli.progress import Display, display_of
-from daemon.cli.restore_output import Subject, restore_json, run_subject, say_restore
+from daemon.cli.restore_output import Subject, restore_json, run_subject, say_loading, say_restore
 from daemon.domain.pathtext import write_path
 from daemon.domain.server import host_key_from
 from daemon.errors import ExitCode, InvalidValue, UsageError
 from daemon.printable import printable
+from daemon.services.loading import loadings
 from daemon.services.replacement import ReplacementOrder, ReplacementReport, restore_to_server
 from daemon.services.restore_preview import RestorePreview
 
@@ -125,11 +126,15 @@ def restore_to(ctx: typer.Context, opened: OpenRestore, wanted: Wanted, output: 
     done = restore_to_server(
         opened.restoration, order, scratch, _Watcher(display, output), opened.stop
     )
-    subject = run_subject(opened.restoration.manifest)
+    dumps = loadings(
+        opened.restoration.manifest.beside, folder, include=wanted.include, exclude=wanted.exclude
+    )
+    subject = run_subject(opened.restoration.manifest, dumps)
     if output.as_json:
         output.document(_json(done, restore_json(done.restored, subject)))
     else:
         _say(output, done, subject, wanted.to)
+        say_loading(output, dumps)
     return ExitCode.DONE if done.complete else ExitCode.INCOMPLETE
 
 

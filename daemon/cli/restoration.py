@@ -32,6 +32,7 @@ from daemon.cli.restore_output import (
     preview_json,
     restore_json,
     run_subject,
+    say_loading,
     say_preview,
 )
 from daemon.cli.server_options import HostKeyOption, IdentityOption, PortOption, ScanOption
@@ -114,10 +115,13 @@ def _restore(
 ) -> ExitCode:
     with display_of(ctx, output).restoring(restoration.preview(order)) as step:
         done = restoration.restore(order, step)
+    dumps = restoration.loadings(order, str(order.target))
     if output.as_json:
-        output.document(restore_json(done, run_subject(restoration.manifest)))
+        output.document(restore_json(done, run_subject(restoration.manifest, dumps)))
         return ExitCode.DONE if done.complete else ExitCode.INCOMPLETE
     _say_report(output, done, order.target)
+    say_loading(output, dumps)
+    _require_complete(done)
     return ExitCode.DONE
 
 
@@ -129,12 +133,15 @@ def _destination(application: Application, record: RunRecord, patience: Patience
 def _say_preview(
     output: Output, restoration: Restoration, order: RestoreOrder, *, local: bool
 ) -> ExitCode:
-    subject, found = run_subject(restoration.manifest), restoration.preview(order)
+    root = str(order.target) if local else "/" + str(order.target).partition(":/")[2]
+    dumps, found = restoration.loadings(order, root), restoration.preview(order)
+    subject = run_subject(restoration.manifest, dumps)
     met = preview_target(order.target, restoration.tree) if local else None
     if output.as_json:
         output.document(preview_json(found, met, subject))
     else:
         say_preview(output, found, met, subject, order.target)
+        say_loading(output, dumps)
     return ExitCode.DONE if found.complete else ExitCode.INCOMPLETE
 
 
@@ -148,6 +155,9 @@ def _say_report(output: Output, done: RestoreReport, target: Path) -> None:
         output.warn(f"{shortfall.reason}: {shortfall.count:,}, the first {example}")
     for skipped in done.skipped[:_SHOWN]:
         output.warn(f"left out: {write_path(skipped.path)}: {skipped.reason}")
+
+
+def _require_complete(done: RestoreReport) -> None:
     if not done.complete:
         first = done.failures[0]
         raise RunIncomplete(

@@ -12,6 +12,7 @@ from daemon.cli.output import Json, Output, instant, size
 from daemon.domain.manifest import Manifest
 from daemon.domain.pathtext import write_path
 from daemon.printable import printable
+from daemon.services.loading import Loading
 from daemon.services.restore_preview import RestorePreview, TargetPreview
 
 _SHOWN: Final = 100
@@ -32,10 +33,34 @@ def snapshot_subject(snapshot: Snapshot) -> Subject:
     return Subject(words=words, fields={"snapshot": snapshot.id})
 
 
-def run_subject(manifest: Manifest) -> Subject:
-    """What a run stored."""
-    fields = {"run": manifest.run, "server": manifest.server}
+def run_subject(manifest: Manifest, dumps: Sequence[Loading]) -> Subject:
+    """What a run stored, and how its dumps are loaded once they are restored."""
+    fields = {
+        "run": manifest.run,
+        "server": manifest.server,
+        "dumps": [_loading_json(loading) for loading in dumps],
+    }
     return Subject(words=f"{manifest.server} ({manifest.run})", fields=fields)
+
+
+def _loading_json(loading: Loading) -> Json:
+    dump = loading.dump
+    return {
+        "name": dump.name,
+        "kind": dump.kind,
+        "path": loading.path,
+        "load": loading.command,
+        "taken_at": instant(dump.taken_at),
+    }
+
+
+def say_loading(output: Output, dumps: Sequence[Loading]) -> None:
+    """How the dumps are loaded."""
+    if not dumps:
+        return
+    output.say("Databases are not loaded by this. To load them, in this order:")
+    for loading in dumps:
+        output.say(f"  {loading.command}")
 
 
 def say_preview(

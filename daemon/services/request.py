@@ -1,9 +1,14 @@
 """What is asked of a server, by its record."""
 
 from pathlib import Path
+from typing import Final
 
+from backends.capture.grafting import PLACE
 from backends.types import PullSpec, SshTarget
 from daemon.domain.server import Server
+
+#: A server that was restored to has what an earlier one's dumps were: never a file of its own.
+OURS: Final = f"/{PLACE.decode()}"
 
 
 def pull_spec(
@@ -22,7 +27,7 @@ def pull_spec(
     return PullSpec(
         target=target,
         paths=server.paths,
-        excludes=server.excludes,
+        excludes=(*server.excludes, *([OURS] if "/" in server.paths else [])),
         staging=str(image),
         sudo=server.sudo,
         one_file_system=server.one_file_system,

@@ -18,6 +18,7 @@ from backends.types import BlobId
 from daemon.domain.manifest_document import SignedManifest
 from daemon.domain.pathtext import RawPath
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
+from daemon.services.loading import Loading, loadings
 from daemon.services.restore_preview import RestorePreview, preview_restore
 
 
@@ -54,6 +55,10 @@ class Restoration:
     def preview(self, order: RestoreOrder) -> RestorePreview:
         """Add up what would be restored. Raises StoreError."""
         return preview_restore(self._reader, self.tree, order.include, order.exclude)
+
+    def loadings(self, order: RestoreOrder, root: str) -> tuple[Loading, ...]:
+        """How the dumps are loaded that come back with what is ordered; `root` stands for `/`."""
+        return loadings(self.manifest.beside, root, include=order.include, exclude=order.exclude)
 
     def cut(self, order: RestoreOrder, limit: int) -> Iterator[Part]:
         """Cut what is ordered into parts of so many bytes at most; see `cut_into_parts`."""

@@ -43,6 +43,10 @@ def test_everything_on_record_is_asked_for() -> None:
     assert (target.user, target.host_key) == ("saver", HOST_KEY)
 
 
+def test_what_a_restore_left_of_dumps_is_not_taken_for_the_servers_own() -> None:
+    assert spec(a_server(paths=("/",), excludes=("*.tmp",))).excludes == ("*.tmp", "/.lapseguard")
+
+
 def test_a_server_with_a_key_of_its_own_is_asked_with_that() -> None:
     assert spec(a_server()).target.identity == str(KEY)
     assert spec(a_server(identity="/keys/web-1")).target.identity == "/keys/web-1"
