@@ -7,7 +7,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace sudo systemd procps iproute2
+TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace sudo systemd procps iproute2 mariadb-server-core mariadb-client
 WORKERS ?= 2
 
 .PHONY: help demo test check format bench soak venv packages constraints clean
