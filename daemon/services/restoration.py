@@ -14,9 +14,11 @@ from backends.repository.parts import Part, cut_into_parts
 from backends.repository.reader import BlobReader
 from backends.repository.restore import restore_tree
 from backends.repository.restore_report import RestoreProgress, RestoreReport
-from backends.types import BlobId
+from backends.repository.tree import Node
+from backends.types import BlobId, BlobKind
 from daemon.domain.manifest_document import SignedManifest
-from daemon.domain.pathtext import RawPath
+from daemon.domain.pathtext import RawPath, write_path
+from daemon.errors import NotFound
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
 from daemon.services.loading import Loading, loadings
 from daemon.services.restore_preview import RestorePreview, preview_restore
@@ -55,6 +57,27 @@ class Restoration:
     def preview(self, order: RestoreOrder) -> RestorePreview:
         """Add up what would be restored. Raises StoreError."""
         return preview_restore(self._reader, self.tree, order.include, order.exclude)
+
+    def read(self, path: RawPath) -> bytes:
+        """One file's content.
+
+        Raises:
+            NotFound: there is no such file.
+            StoreError, RepositoryDamaged.
+        """
+        *folders, name = path.strip(b"/").split(b"/")
+        tree: BlobId | None = self.tree
+        for folder in folders:
+            tree = self._entry(tree, folder, path).subtree
+        content = self._entry(tree, name, path).content or ()
+        return b"".join(self._reader.load(blob, BlobKind.DATA) for blob in content)
+
+    def _entry(self, tree: BlobId | None, name: bytes, path: RawPath) -> Node:
+        entries = [] if tree is None else self._reader.load_tree(tree)
+        found = [entry for entry in entries if entry.name == name]
+        if not found:
+            raise NotFound(f"The run {self.manifest.run} has no {write_path(path)}.")
+        return found[0]
 
     def loadings(self, order: RestoreOrder, root: str) -> tuple[Loading, ...]:
         """How the dumps are loaded that come back with what is ordered; `root` stands for `/`."""
