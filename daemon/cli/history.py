@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from daemon.cli.beside_output import beside_fields, beside_json
 from daemon.cli.completion import complete_run, complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, size, span
@@ -64,12 +65,20 @@ def show(
         ),
     ],
     *,
+    passport: Annotated[
+        bool, typer.Option("--passport", help="Only what its server then said of itself.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Everything about one run, and how to open it with restic."""
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
         record = application.overview.run(run)
+        if passport:
+            from daemon.cli.passport import show_passport  # noqa: PLC0415 - opens the repository
+
+            show_passport(ctx, application, record, output)
+            return
         recipe = _recipe(application.configuration, record)
     if as_json:
         output.document(_record_json(record, recipe))
@@ -143,6 +152,7 @@ def _manifest_fields(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "paths", "\n".join(manifest.paths)
     yield "source", f"{manifest.source.kind}, consistency {manifest.source.consistency.value}"
     yield "frozen", "\n".join(map(_part_text, manifest.source.parts))
+    yield from beside_fields(manifest.beside)
     yield "compared", _comparison_text(manifest)
     yield "packs", f"{len(manifest.packs):,}, {size(sum(pack.size for pack in manifest.packs))}"
     yield "contracts", "\n".join(f"{c.name}: expires {c.expiry}" for c in manifest.contracts)
@@ -244,6 +254,7 @@ def _manifest_json(manifest: Manifest) -> Json:
             }
             for part in manifest.source.parts
         ],
+        **beside_json(manifest.beside),
         "contracts": [
             {"contract": c.name, "provider": c.provider, "expires": instant(c.expires_at)}
             for c in manifest.contracts
