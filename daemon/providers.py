@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from backends.provider.snapshot import ProviderSnapshots
     from daemon.bootstrap import Application
     from daemon.services.provider_making import ProviderTools
+    from daemon.services.provider_records import ProviderRecords
 
 
 def provider_tools(application: "Application") -> "ProviderTools":
@@ -23,6 +24,13 @@ def provider_tools(application: "Application") -> "ProviderTools":
         owner=name_owner(os.urandom),
         open=open_provider,
     )
+
+
+def provider_records(application: "Application") -> "ProviderRecords":
+    """What is on record of provider snapshots."""
+    from daemon.services.provider_records import ProviderRecords  # noqa: PLC0415 - if used
+
+    return ProviderRecords(application.units)
 
 
 def open_provider(machine: ProviderMachine) -> "ProviderSnapshots":

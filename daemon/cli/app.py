@@ -58,6 +58,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "daemon.cli.backups",
         "Back servers up, one after the other, and verify what was stored.",
     ),
+    "provider-snapshot": (
+        "daemon.cli.provider_snapshots",
+        "Let the provider copy a server's disks; ssh is not needed.",
+    ),
     "verify": ("daemon.cli.verification", "Prove a run's data anew."),
     "restore": ("daemon.cli.restoration", "Restore a run into a folder or onto another server."),
     "history": ("daemon.cli.history", "Past runs, newest first."),

@@ -1,6 +1,7 @@
 """`lapseguard history` and `lapseguard show`: what was done, and what came of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -9,6 +10,7 @@ from daemon.cli.beside_output import beside_fields, beside_json
 from daemon.cli.completion import complete_run, complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, size, span
+from daemon.cli.provider_output import copy_cells, copy_fields, copy_json
 from daemon.domain.history import HistoryRow, history_json
 from daemon.domain.manifest import Manifest
 from daemon.domain.pathtext import write_path
@@ -16,7 +18,9 @@ from daemon.domain.source import SourcePart
 from daemon.domain.verification import Verification
 from daemon.errors import NotFound
 from daemon.printable import printable
+from daemon.providers import provider_records
 from daemon.services.overview import RunRecord
+from daemon.services.provider_records import CopyRecord
 from daemon.services.recipe import Recipe, restic_recipe
 from daemon.settings import Configuration
 
@@ -43,12 +47,18 @@ def history(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Past runs, newest first."""
+    """Past runs, newest first.
+
+    Snapshots that providers made of their own disks stand among them.
+    """
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
-        rows = application.overview.history(server=server, limit=limit)
+        rows = _newest_first(
+            application.overview.history(server=server, limit=limit),
+            provider_records(application).history(server=server, limit=limit),
+        )[:limit]
     if as_json:
-        output.document([history_json(row) for row in rows])
+        output.document([_row_json(row) for row in rows])
         return
     columns = ("run", "server", "state", ">files", ">size", ">uploaded", "proof")
     empty = "There is no run yet. Begin one: lapseguard backup-now SERVER"
@@ -73,6 +83,9 @@ def show(
     """Everything about one run, and how to open it with restic."""
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
+        if made := provider_records(application).find(run):
+            _show_copy(output, made)
+            return
         record = application.overview.run(run)
         if passport:
             from daemon.cli.passport import show_passport  # noqa: PLC0415 - opens the repository
@@ -92,6 +105,27 @@ def show(
     _say_recipe(output, recipe)
 
 
+def _newest_first(
+    runs: Iterable[HistoryRow], copies: Iterable[CopyRecord]
+) -> list[HistoryRow | CopyRecord]:
+    return sorted((*runs, *copies), key=_started_at, reverse=True)
+
+
+def _started_at(row: HistoryRow | CopyRecord) -> datetime:
+    return row.copy.started_at if isinstance(row, CopyRecord) else row.run.started_at
+
+
+def _row_json(row: HistoryRow | CopyRecord) -> Json:
+    return copy_json(row) if isinstance(row, CopyRecord) else history_json(row)
+
+
+def _show_copy(output: Output, record: CopyRecord) -> None:
+    if output.as_json:
+        output.document(copy_json(record))
+    else:
+        output.fields(copy_fields(record))
+
+
 def _recipe(configuration: Configuration, record: RunRecord) -> Recipe | None:
     run = record.row.run
     if run.snapshot is None:
@@ -105,7 +139,9 @@ def _recipe(configuration: Configuration, record: RunRecord) -> Recipe | None:
         return None
 
 
-def _cells(row: HistoryRow) -> tuple[str, ...]:
+def _cells(row: HistoryRow | CopyRecord) -> tuple[str, ...]:
+    if isinstance(row, CopyRecord):
+        return copy_cells(row)
     run = row.run
     proof = (
         f"{row.verification.depth.value} {row.verification.outcome.value}"

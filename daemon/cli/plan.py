@@ -7,6 +7,7 @@ import typer
 
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, instant, span
+from daemon.cli.provider_standing import planned_copy_json, planned_copy_row
 from daemon.cli.status_output import STATUS_COLUMNS, reason_lines, status_json, status_row
 from daemon.domain.contract import Expiry
 from daemon.domain.event import Event, Happening
@@ -19,7 +20,12 @@ from daemon.services.lookout import View
 
 app: Final = typer.Typer(name="plan")
 
-_PLANNED: Final = frozenset({Happening.START, Happening.END, Happening.MISS, Happening.CUT_SHORT})
+_PLANNED: Final = frozenset(
+    {
+        *(Happening.START, Happening.END, Happening.MISS, Happening.CUT_SHORT),
+        Happening.PROVIDER_SNAPSHOT,
+    }
+)
 NothingRunsOption = Annotated[
     bool, typer.Option("--nothing-runs", help="As if the daemon were down all the time.")
 ]
@@ -46,13 +52,16 @@ def plan(
         seen = forecast(view.prospect, view.now, _read_end(until, view))
         _say_events(output, tuple(each for each in seen.events if each.event in _PLANNED))
         return
-    runs = view.prospect.plan(view.now).runs
+    planned = view.prospect.plan(view.now)
+    runs = planned.runs
     if as_json:
-        output.document([_run_json(run) for run in runs])
+        copies = [planned_copy_json(copy) for copy in planned.copies]
+        output.document([*(_run_json(run) for run in runs), *copies])
         return
     columns = ("server", "contract", "reason", "start by", "finish by", ">takes", "fits")
     empty = "No run is called for."
-    output.table(columns, [_run_row(run) for run in runs], empty=empty)
+    copy_rows = [planned_copy_row(copy) for copy in planned.copies]
+    output.table(columns, [*(_run_row(run) for run in runs), *copy_rows], empty=empty)
     for run in runs:
         for remedy in run.remedies:
             output.say(f"{run.demand.server} would be in time with: {remedy}")

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from daemon.cli.capture_output import describe
 from daemon.cli.output import Json, console, instant, span
+from daemon.cli.provider_standing import standing_json
 from daemon.domain.progress import Progress, progress_json
 from daemon.domain.situation import Situation
 from daemon.domain.status import ServerStatus
@@ -103,6 +104,7 @@ def status_json(status: ServerStatus, progress: Progress | None = None) -> dict[
         "acknowledged": outlook.acknowledged or None,
         "running": outlook.attempt.run if situation.is_running and outlook.attempt else None,
         "progress": progress_json(progress) if progress and situation.is_running else None,
+        "provider_copy": standing_json(outlook),
     }
 
 
@@ -130,6 +132,7 @@ def upkeep_json(upkeep: Upkeep, now: datetime) -> dict[str, Json]:
         "acknowledged": upkeep.decided or None,
         "running": None,
         "progress": None,
+        "provider_copy": None,
     }
 
 

@@ -11,7 +11,7 @@ import typer
 from daemon.cli.completion import complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output, console, instant
-from daemon.cli.timeline_drawing import ASCII, UNICODE, draw
+from daemon.cli.timeline_drawing import ASCII, UNICODE, Starts, draw
 from daemon.domain.event import Happening
 from daemon.domain.forecast import forecast
 from daemon.domain.instant import shift
@@ -50,9 +50,10 @@ def timeline(
     with open_application(ctx) as application:
         view = application.lookout.view(servers)
     statuses = view.statuses(servers)
-    runs = _runs(view, statuses)
+    runs, copies = _starts(view, statuses)
     if as_json:
-        output.document([_json(each, runs[each.server]) for each in statuses])
+        documents = [_json(each, runs[each.server], copies[each.server]) for each in statuses]
+        output.document(documents)
         return
     unicode = "utf" in (sys.stdout.encoding or "").lower()
     signs = UNICODE if unicode and not ascii_only else ASCII
@@ -61,24 +62,32 @@ def timeline(
         output.say("No server is registered. Add one: lapseguard server add --help")
         return
     for status in statuses:
-        for line in draw(status, runs[status.server], signs, width):
+        starts = Starts(runs=runs[status.server], copies=copies[status.server])
+        for line in draw(status, starts, signs, width):
             output.say(line)
     for line in signs.legend(width):
         output.say(line)
 
 
-def _runs(view: View, statuses: Sequence[ServerStatus]) -> Mapping[str, list[datetime]]:
-    """When runs of each server are expected to start, up to the last stop that is drawn."""
-    stops = [each.situation.timeline.stop_at for each in statuses if each.situation.timeline]
-    until = min(max(stops, default=view.now), shift(view.now, _FARTHEST))
-    starts: dict[str, list[datetime]] = defaultdict(list)
+def _starts(
+    view: View, statuses: Sequence[ServerStatus]
+) -> tuple[Mapping[str, list[datetime]], Mapping[str, list[datetime]]]:
+    """When runs and provider snapshots of each server are expected, up to the last end drawn."""
+    ends = [each.situation.timeline.release_at for each in statuses if each.situation.timeline]
+    until = min(max(ends, default=view.now), shift(view.now, _FARTHEST))
+    runs: dict[str, list[datetime]] = defaultdict(list)
+    copies: dict[str, list[datetime]] = defaultdict(list)
     for event in forecast(view.prospect, view.now, until).events:
         if event.event is Happening.START and event.server is not None:
-            starts[event.server].append(event.at)
-    return starts
+            runs[event.server].append(event.at)
+        elif event.event is Happening.PROVIDER_SNAPSHOT and event.server is not None:
+            copies[event.server].append(event.at)
+    return runs, copies
 
 
-def _json(status: ServerStatus, runs: Sequence[datetime]) -> dict[str, Json]:
+def _json(
+    status: ServerStatus, runs: Sequence[datetime], copies: Sequence[datetime]
+) -> dict[str, Json]:
     situation, timeline_ = status.situation, status.situation.timeline
     return {
         "server": status.server,
@@ -89,4 +98,5 @@ def _json(status: ServerStatus, runs: Sequence[datetime]) -> dict[str, Json]:
         "stop_at": instant(timeline_.stop_at) if timeline_ else None,
         "release_at": instant(timeline_.release_at) if timeline_ else None,
         "runs": [instant(at) for at in runs],
+        "provider_copies": [instant(at) for at in copies],
     }

@@ -23,6 +23,7 @@ class Signs:
         reachable: The bar while ssh answers.
         closed: The bar while it does not, and the data still exists.
         run: A run starts.
+        copy: The provider is asked for a snapshot.
         latest: The latest safe start.
         expiry: The contract's date.
         stop: ssh ends.
@@ -32,6 +33,7 @@ class Signs:
     reachable: str
     closed: str
     run: str
+    copy: str
     latest: str
     expiry: str
     stop: str
@@ -41,6 +43,7 @@ class Signs:
         """What the signs mean, in lines of at most so many columns."""
         meanings = (
             (self.run, "run"),
+            (self.copy, "provider snapshot"),
             (self.latest, "latest safe start"),
             (self.expiry, "expiry"),
             (self.stop, "stop"),
@@ -53,19 +56,32 @@ class Signs:
 
 
 UNICODE: Final = Signs(
-    reachable="━", closed="┄", run="▲", latest="◆", expiry="○", stop="■", release="✕"
+    reachable="━", closed="┄", run="▲", copy="△", latest="◆", expiry="○", stop="■", release="✕"
 )
 ASCII: Final = Signs(
-    reachable="=", closed=".", run="^", latest="L", expiry="E", stop="S", release="X"
+    reachable="=", closed=".", run="^", copy="P", latest="L", expiry="E", stop="S", release="X"
 )
 
 
-def draw(status: ServerStatus, runs: Sequence[datetime], signs: Signs, width: int) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starts:
+    """What is expected to begin, each in any order.
+
+    Attributes:
+        runs: Runs.
+        copies: Provider snapshots.
+    """
+
+    runs: Sequence[datetime] = ()
+    copies: Sequence[datetime] = ()
+
+
+def draw(status: ServerStatus, starts: Starts, signs: Signs, width: int) -> list[str]:
     """One server: a headline, its bar, and the dates on it.
 
     Args:
         status: Of the server.
-        runs: When runs are expected to start, in any order.
+        starts: What is expected to begin.
         signs: What to draw with.
         width: Columns; at least 20 are used.
     """
@@ -83,7 +99,7 @@ def draw(status: ServerStatus, runs: Sequence[datetime], signs: Signs, width: in
     scale = _Scale(begin=now, end=timeline.release_at, columns=width - 2)
     return [
         *_wrap(f"{status.server}  {status.verdict.value}, {when}", width),
-        f"  {_bar(status, timeline, runs, signs, scale)}",
+        f"  {_bar(status, timeline, starts, signs, scale)}",
         *(f"  {line}" for line in _wrap(_dates(status, timeline, signs), width - 2)),
     ]
 
@@ -105,7 +121,7 @@ class _Scale:
 def _bar(
     status: ServerStatus,
     timeline: Timeline,
-    runs: Sequence[datetime],
+    starts: Starts,
     signs: Signs,
     scale: _Scale,
 ) -> str:
@@ -113,7 +129,8 @@ def _bar(
     middles = (scale.begin + length * ((i + 0.5) / scale.columns) for i in range(scale.columns))
     bar = [signs.reachable if timeline.phase(at).ssh else signs.closed for at in middles]
     # Later ones cover earlier ones: of two dates in one column the graver is shown.
-    for at, sign in (*((run, signs.run) for run in runs), *_marks(status, timeline, signs)):
+    begun = [(at, signs.run) for at in starts.runs] + [(at, signs.copy) for at in starts.copies]
+    for at, sign in (*begun, *_marks(status, timeline, signs)):
         column = scale.column(at)
         if column is not None:
             bar[column] = sign

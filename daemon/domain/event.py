@@ -19,6 +19,8 @@ class Happening(enum.Enum):
     END = "end"
     #: Something is not saved in time.
     MISS = "miss"
+    #: The provider is asked for a snapshot.
+    PROVIDER_SNAPSHOT = "provider snapshot"
     #: The last run has to have started by now.
     LATEST_SAFE_START = "latest safe start"
     #: The contract's date.

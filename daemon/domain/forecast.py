@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from daemon.domain.copy_forecast import foresee_copies
 from daemon.domain.event import Event, Happening, lifetime_events
 from daemon.domain.instant import shift, write_second
 from daemon.domain.outlook import Outlook
@@ -46,7 +47,8 @@ def forecast(
     """What happens after `now` and up to `until`.
 
     Runs take as long as the pessimistic end of their estimates, and succeed. Whether a server
-    answers after its stop, nobody knows: rescue runs are left out.
+    answers after its stop, nobody knows: rescue runs are left out. Of the provider snapshots of
+    each server the next one is told.
 
     Args:
         prospect: The fleet as it is now.
@@ -61,8 +63,11 @@ def forecast(
     else:
         _carry_on(passage, until)
     outlooks = tuple(passage.outlooks[each.server] for each in prospect.outlooks)
+    copies: tuple[Event, ...] = ()
+    if not nothing_runs:
+        outlooks, copies = foresee_copies(prospect.with_outlooks(outlooks), now, passage.now)
     lifetimes = _lifetimes(prospect.with_outlooks(outlooks), now, passage.now)
-    events = [*passage.events, *lifetimes]
+    events = [*passage.events, *lifetimes, *copies]
     if passage.now < until:
         events.append(_cut_short(passage.now, until))
     return Forecast(

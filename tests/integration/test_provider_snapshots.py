@@ -2,11 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.config import Config
 
 from backends.errors import (
     TransferInterrupted,
@@ -27,39 +25,11 @@ from backends.source_errors import (
     ProviderThrottled,
     ProviderUnreachable,
 )
-from tests.parts.cloud import cloud
+from tests.parts.cloud import client
 from tests.parts.faulty_proxy import Fault, FaultyProxy
-
-if TYPE_CHECKING:
-    from types_boto3_ec2.client import EC2Client
-
-__all__ = ["cloud"]
 
 RUN, OTHER = "20261123T060101Z-3fa9c2", "20261123T070101Z-0000aa"
 GIB = 1 << 30
-
-
-def client(endpoint: str, attempts: int = 1) -> "EC2Client":
-    return boto3.client(
-        "ec2",
-        endpoint_url=endpoint,
-        region_name="eu-central-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",  # noqa: S106 - of nothing
-        config=Config(retries={"total_max_attempts": attempts}, read_timeout=60),
-    )
-
-
-@pytest.fixture
-def instance(cloud: str) -> str:
-    """A machine with a boot disk of 8 GiB and another of 10."""
-    ec2 = client(cloud)
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]
-    zone = made["Placement"]["AvailabilityZone"]
-    disk = ec2.create_volume(Size=10, AvailabilityZone=zone)["VolumeId"]
-    ec2.attach_volume(VolumeId=disk, InstanceId=made["InstanceId"], Device="/dev/sdf")
-    return made["InstanceId"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.cli.timeline_drawing import ASCII, UNICODE, draw
+from daemon.cli.timeline_drawing import ASCII, UNICODE, Starts, draw
 from daemon.domain.phase import Course, Phase
 from daemon.domain.status import ServerStatus
 from tests.factories import NOW
@@ -21,8 +21,8 @@ def status(**known: object) -> ServerStatus:
     return found
 
 
-def bar(runs: tuple[datetime, ...] = (), **known: object) -> str:
-    _, drawn, *_ = draw(status(**known), runs, ASCII, WIDTH)
+def bar(runs: tuple[datetime, ...] = (), copies: tuple[datetime, ...] = (), **known: object) -> str:
+    _, drawn, *_ = draw(status(**known), Starts(runs=runs, copies=copies), ASCII, WIDTH)
     return drawn.removeprefix("  ")
 
 
@@ -40,8 +40,12 @@ def test_runs_stand_where_they_start() -> None:
     assert [place for place, sign in enumerate(drawn) if sign == "^"] == [0, 10]
 
 
+def test_a_provider_snapshot_stands_where_it_is_asked_for() -> None:
+    assert bar(copies=(NOW + 20 * DAY,), left=15 * DAY).index("P") == 39
+
+
 def test_of_two_dates_in_one_column_the_graver_is_drawn_and_both_are_told() -> None:
-    head, drawn, *dates = draw(status(left=150 * DAY), (), ASCII, WIDTH)
+    head, drawn, *dates = draw(status(left=150 * DAY), Starts(), ASCII, WIDTH)
     assert "L" not in drawn
     assert "E" not in drawn
     assert drawn.count("S") == 1
@@ -64,7 +68,7 @@ def test_grace_with_ssh_is_drawn_as_reachable() -> None:
 
 
 def test_what_is_past_has_no_place_on_the_bar() -> None:
-    head, drawn, *_ = draw(status(left=-5 * DAY, copy=a_copy(6 * DAY)), (), ASCII, WIDTH)
+    head, drawn, *_ = draw(status(left=-5 * DAY, copy=a_copy(6 * DAY)), Starts(), ASCII, WIDTH)
     assert head.endswith("stopped 5 d ago")
     assert set(drawn.strip()) == {".", "X"}
 
@@ -79,7 +83,7 @@ def test_what_is_past_has_no_place_on_the_bar() -> None:
     ],
 )
 def test_without_a_way_to_go_there_is_no_bar(left: timedelta | None, said: str) -> None:
-    assert draw(status(left=left), (), ASCII, WIDTH) == [said]
+    assert draw(status(left=left), Starts(), ASCII, WIDTH) == [said]
 
 
 @given(
@@ -93,7 +97,7 @@ def test_no_line_is_wider_than_the_screen(
     course: Course, left: timedelta, runs: list[datetime], width: int, signs: object
 ) -> None:
     chosen = ASCII if signs is ASCII else UNICODE
-    lines = draw(status(left=left, course=course), runs, chosen, width)
+    lines = draw(status(left=left, course=course), Starts(runs=runs, copies=runs), chosen, width)
     assert max(map(len, lines)) <= max(width, 22)
     assert max(map(len, chosen.legend(max(width, 22)))) <= max(width, 22)
     assert chosen is UNICODE or "".join(lines).isascii()
