@@ -1,7 +1,6 @@
 """What a server can do for us, found out by asking it; every answer is best effort."""
 
 import re
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from typing import Generic, TypeVar
 
 from backends.errors import BackendError
 from backends.process import Finished, readable
-from backends.questions import QUICK, TIMED_OUT, ask
+from backends.questions import QUICK, TIMED_OUT, ask, last_words, refusal
 from backends.rsync.command import normal_path
 from backends.rsync.version import RsyncVersion, parse_version
 from backends.shell import RemoteShell
@@ -145,10 +144,10 @@ class _Questions:
         self._now = now
 
     def ask(self, paths: list[str], shown: str, *, sudo: bool, seconds: float) -> ServerProbe:
-        refusal = self._forced_command()
-        if refusal is not None:
+        forced = refusal(self._shell)
+        if forced is not None:
             reason = "the key runs only a forced command on the server"
-            return _unknown(paths, shown, reason, forced_command=refusal)
+            return _unknown(paths, shown, reason, forced_command=forced)
         version = self._rsync_version()
         return ServerProbe(
             problem=None,
@@ -166,24 +165,17 @@ class _Questions:
     def _run(self, *argv: str, timeout: float = QUICK) -> Finished:
         return ask(self._shell, *argv, timeout=timeout)
 
-    def _forced_command(self) -> str | None:
-        token = secrets.token_hex(8)
-        finished = self._shell.run(("echo", token), QUICK)
-        if token in readable(finished.stdout).split():
-            return None
-        return _said(finished)
-
     def _rsync_version(self) -> Answer[RsyncVersion]:
         finished = self._run("rsync", "--version")
         version = parse_version(readable(finished.stdout))
         if version is None:
-            return Answer(problem=_said(finished))
+            return Answer(problem=last_words(finished))
         return Answer(value=version)
 
     def _sudo(self) -> Answer[bool]:
         finished = self._run("sudo", "-n", "rsync", "--version")
         works = parse_version(readable(finished.stdout)) is not None
-        return Answer(value=works, problem="" if works else _said(finished))
+        return Answer(value=works, problem="" if works else last_words(finished))
 
     def _rrsync(self) -> Answer[str]:
         finished = self._run("sh", "-c", "command -v rrsync")
@@ -204,7 +196,7 @@ class _Questions:
         # Where date knows no nanoseconds it leaves `%N`, or only the letter, as it is.
         found = re.match(r"(\d+(?:\.\d+)?)", readable(finished.stdout))
         if not found:
-            return Answer(problem=_said(finished))
+            return Answer(problem=last_words(finished))
         server = datetime.fromtimestamp(float(found[1]), UTC)
         return Answer(value=(server - before - (after - before) / 2).total_seconds())
 
@@ -227,7 +219,7 @@ class _Questions:
     def _kind(self, path: str) -> Answer[str]:
         finished = self._run("stat", "-c", "%F", "--", path)
         if finished.exit_code != 0:
-            return Answer(problem=_said(finished))
+            return Answer(problem=last_words(finished))
         return Answer(value=readable(finished.stdout).strip())
 
     def _size(self, path: str, *, sudo: bool, seconds: float) -> Answer[int]:
@@ -238,17 +230,17 @@ class _Questions:
         found = re.match(rb"(\d+)\s", finished.stdout)
         if finished.exit_code == TIMED_OUT or not found:
             late = f"adding it up takes longer than {seconds:g} seconds"
-            return Answer(problem=late if finished.exit_code == TIMED_OUT else _said(finished))
+            return Answer(problem=late if finished.exit_code == TIMED_OUT else last_words(finished))
         return Answer(
             value=int(found[1]),
-            problem="" if finished.exit_code == 0 else f"at least; {_said(finished)}",
+            problem="" if finished.exit_code == 0 else f"at least; {last_words(finished)}",
         )
 
     def _free(self, path: str) -> Answer[int]:
         finished = self._run("df", "-Pk", "--", path)
         fields = readable(finished.stdout).splitlines()[-1:]
         found = re.search(r"\s\d+\s+-?\d+\s+(\d+)\s+\S+\s", fields[0]) if fields else None
-        return Answer(value=int(found[1]) * 1024) if found else Answer(problem=_said(finished))
+        return Answer(value=int(found[1]) * 1024) if found else Answer(problem=last_words(finished))
 
 
 def _unknown(
@@ -282,9 +274,3 @@ def _unknown_path(path: str, reason: str) -> PathProbe:
         size=Answer(problem=reason),
         free=Answer(problem=reason),
     )
-
-
-def _said(finished: Finished) -> str:
-    """The last line of what it said."""
-    lines = readable(finished.stderr or finished.stdout).strip().splitlines()
-    return lines[-1] if lines else f"it ended with {finished.exit_code} and said nothing"

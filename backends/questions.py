@@ -1,5 +1,6 @@
 """Short, harmless questions to a server; not answering in time is an answer like any other."""
 
+import secrets
 from typing import Final
 
 from backends.errors import RemoteCommandFailed
@@ -27,6 +28,23 @@ def ask(shell: Shell, *argv: str, timeout: float = QUICK) -> Finished:
         return shell.run(("env", "LC_ALL=C", *argv), timeout)
     except RemoteCommandFailed as error:
         return Finished(exit_code=TIMED_OUT, stdout=b"", stderr=str(error).encode())
+
+
+def refusal(shell: Shell) -> str | None:
+    """What a forced command said instead of running ours; None where commands run.
+
+    Raises:
+        SshError: the connection broke, or there is no answer.
+    """
+    token = secrets.token_hex(8)
+    finished = shell.run(("echo", token), QUICK)
+    return None if token in readable(finished.stdout).split() else last_words(finished)
+
+
+def last_words(finished: Finished) -> str:
+    """The last line of what a command said."""
+    lines = readable(finished.stderr or finished.stdout).strip().splitlines()
+    return lines[-1] if lines else f"it ended with {finished.exit_code} and said nothing"
 
 
 def printed(shell: Shell, *argv: str) -> str:

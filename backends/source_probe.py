@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from backends.database_probe import DatabaseProbe, look_for_databases
-from backends.errors import RemoteCommandFailed
+from backends.errors import BackendError, RemoteCommandFailed
 from backends.process import readable
-from backends.questions import ask, printed
+from backends.questions import ask, printed, refusal
+from backends.shell import RemoteShell
 from backends.snapshot.commands import Commands, Shell
 from backends.snapshot.freezer import Freezer
 from backends.snapshot.hold import FREEZERS, check_paths
 from backends.snapshot.view import is_in_view
 from backends.snapshot.volume import FINDMNT, Volume, parse_mounts, volumes_of
 from backends.source_errors import SnapshotError
+from backends.types import SshTarget
 
 #: The wrapper says this first of all that it refuses.
 _WRAPPER: Final = "lapseguard-source"
@@ -63,6 +65,30 @@ class SourceProbe:
     def can_freeze(self) -> bool:
         """Whether any file system could be frozen."""
         return any(volume.kind for volume in self.volumes)
+
+
+def look_at(
+    target: SshTarget, paths: Sequence[str], *, one_file_system: bool = False
+) -> SourceProbe:
+    """Log in and look; a server that cannot be reached or asked is an answer, not an error.
+
+    Args:
+        target: The server.
+        paths: See `probe_source`.
+        one_file_system: Likewise.
+
+    Raises:
+        SshTargetInvalid: it cannot be asked for.
+    """
+    shell = RemoteShell(target)
+    try:
+        with shell:
+            forced = refusal(shell)
+            if forced is not None:
+                return SourceProbe(problem=f"the key runs only a forced command ({forced})")
+            return probe_source(shell, paths, one_file_system=one_file_system)
+    except BackendError as error:
+        return SourceProbe(problem=str(error))
 
 
 def probe_source(

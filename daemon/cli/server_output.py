@@ -16,9 +16,20 @@ from daemon.domain.sourcetext import dump_fields, machine_fields, write_line
 _SSH_PORT: Final = 22
 
 
-def answer(output: Output, application: Application, server: Server) -> None:
-    """Print one server."""
+def answer(
+    output: Output, application: Application, server: Server, *, source: Json = None
+) -> None:
+    """Print one server.
+
+    Args:
+        output: Where.
+        application: Knows what holds for all servers.
+        server: What.
+        source: What it could freeze and dump, where it was asked; for programs alone.
+    """
     document = server_json(application, server)
+    if source is not None:
+        document["source"] = source
     if output.as_json:
         output.document(document)
         return

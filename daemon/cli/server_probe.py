@@ -7,8 +7,12 @@ from typing import Any
 import typer
 
 from backends.probe import Answer, PathProbe, ServerProbe, probe_server
+from backends.source_probe import SourceProbe, look_at
+from daemon.bootstrap import Application
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, Output, size
+from daemon.cli.server_output import answer
+from daemon.cli.source_output import say_source, source_json
 from daemon.domain.server import Server
 from daemon.errors import ExitCode, code_for, hint_for
 from daemon.printable import printable
@@ -32,7 +36,13 @@ def probe_and_say(ctx: typer.Context, name: str, output: Output) -> ExitCode:
         server = application.registry.server(name)
         identity = application.configuration.state_folder.ssh_identity
         spec = pull_spec(server, Path(), identity)
-        found = probe_server(spec.target, spec.paths, sudo=spec.sudo, now=application.clock.now)
+        found = probe_server(
+            spec.target,
+            spec.paths,
+            sudo=spec.sudo,
+            one_file_system=spec.one_file_system,
+            now=application.clock.now,
+        )
         record_size(application.units, name, found.size)
     faults = tuple(faults_of(server, found))
     if output.as_json:
@@ -40,6 +50,16 @@ def probe_and_say(ctx: typer.Context, name: str, output: Output) -> ExitCode:
     else:
         _say_probe(output, server, found, faults)
     return ExitCode.FAILED if faults else ExitCode.DONE
+
+
+def look_and_say(output: Output, application: Application, server: Server) -> None:
+    """Show a server that was registered just now, and what it could freeze and dump."""
+    identity = application.configuration.state_folder.ssh_identity
+    spec = pull_spec(server, Path(), identity)
+    found = look_at(spec.target, spec.paths, one_file_system=spec.one_file_system)
+    answer(output, application, server, source=source_json(server, found))
+    if not output.as_json:
+        say_source(output, server, found)
 
 
 def faults_of(server: Server, found: ServerProbe) -> Iterator[str]:
@@ -77,11 +97,21 @@ def _say_probe(output: Output, server: Server, found: ServerProbe, faults: tuple
         output.say("")
         columns = ("path", "kind", "readable", ">size", ">free there")
         output.table(columns, [_path_cells(path) for path in found.paths])
+    if found.reachable:
+        say_source(output, server, _source(found))
     output.say("" if faults else "\nNo fault was found.")
     for fault in faults:
         output.say(f"fault: {fault}")
     if found.problem is not None:
         output.say(f" next: {hint_for(found.problem)}")
+
+
+def _source(found: ServerProbe) -> SourceProbe:
+    """What could be frozen and dumped, or why nobody could ask."""
+    if found.source is not None:
+        return found.source
+    reason = "its key runs only a forced command"
+    return SourceProbe(problem=reason if found.problem is None else str(found.problem))
 
 
 def _answers(server: Server, found: ServerProbe) -> Iterator[tuple[str, str]]:
@@ -146,6 +176,7 @@ def _probe_json(server: Server, found: ServerProbe, faults: tuple[str, ...]) -> 
         "rrsync": _answer_json(found.rrsync),
         "clock_offset_seconds": found.clock_offset.value,
         "paths": [_path_json(path) for path in found.paths],
+        "source": source_json(server, _source(found)),
     }
 
 

@@ -42,7 +42,7 @@ from daemon.cli.server_options import (
     duration_from,
 )
 from daemon.cli.server_output import answer, login_of, server_json
-from daemon.domain.freezing import USUAL_HOOK_TIMEOUT
+from daemon.domain.freezing import NONE, USUAL_HOOK_TIMEOUT, Freezing
 from daemon.domain.server import Server, host_key_from
 from daemon.errors import InvalidValue, UsageError
 
@@ -74,7 +74,16 @@ def add(
     value: ValueOption = None,
     priority: PriorityOption = None,
     bandwidth: BandwidthOption = None,
+    snapshot: SnapshotOption = None,
     accept_same_fate: SameFateOption = None,
+    probe: Annotated[
+        bool | None,
+        typer.Option(
+            "--probe/--no-probe",
+            help="Log in at once and say what could be frozen and dumped; by default with --scan.",
+            show_default=False,
+        ),
+    ] = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -99,11 +108,18 @@ def add(
             value=value or 0,
             priority=tuple(priority or ()),
             bandwidth=bandwidth_from(bandwidth),
+            freezing=Freezing(kind=snapshot or NONE),
             fate_accepted=bool(accept_same_fate),
             created_at=application.clock.now(),
         )
         application.registry.add_server(server)
-        answer(Output.of(ctx, as_json=as_json), application, server)
+        output = Output.of(ctx, as_json=as_json)
+        if scan if probe is None else probe:
+            from daemon.cli.server_probe import look_and_say  # noqa: PLC0415 - an SSH library
+
+            look_and_say(output, application, server)
+        else:
+            answer(output, application, server)
 
 
 @app.command("list")

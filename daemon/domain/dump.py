@@ -106,11 +106,10 @@ class DatabaseDump:
                 )
 
     def _usual_name(self) -> str:
-        """The kind and what is dumped; whatever names cannot have becomes `_`."""
+        """The kind, what is dumped and a port; whatever names cannot have becomes `_`."""
         said = {MYSQL: self.database or "all", MARIADB: self.database or "all"}
         what = said.get(self.kind, self.database or self.path or _program(self.argv))
-        port = str(self.port or "") if self.kind in (REDIS, POSTGRES_GLOBALS) else ""
-        words = (*what.split("/"), port)
+        words = (*what.split("/"), str(self.port or ""))
         clean = (re.sub(r"[^A-Za-z0-9_.-]+", "_", word).strip("_.") for word in words)
         return "-".join((self.kind, *filter(None, clean))) + _SUFFIXES.get(self.kind, ".sql")
 
