@@ -5,11 +5,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from backends.dumps.command import command_dump
@@ -27,6 +26,7 @@ from backends.source_errors import (
     DumpFailed,
 )
 from tests.parts.databases import PostgresCluster
+from tests.parts.moving import connect, is_of_one_instant, moving_postgres, moving_sqlite
 from tests.parts.requirement import require_program
 from tests.parts.sshd import Sshd
 
@@ -54,42 +54,17 @@ def save(sshd: Sshd, folder: Path) -> Save:
     return save
 
 
-#: Moves one unit between two accounts, over and over; their sum is always 100.
-_MOVES = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
-while True:
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute("UPDATE accounts SET held = held - 1 WHERE name = 'a'")
-    connection.execute("UPDATE accounts SET held = held + 1 WHERE name = 'b'")
-    connection.execute("INSERT INTO moves DEFAULT VALUES")
-    connection.execute("COMMIT")
-"""
-_TABLES = """
-CREATE TABLE accounts (name text PRIMARY KEY, held integer NOT NULL);
-CREATE TABLE moves (number integer PRIMARY KEY);
-INSERT INTO accounts VALUES ('a', 100), ('b', 0);
-"""
-
-
 def test_a_sqlite_database_under_write_load_loads_again_and_is_of_one_instant(
     save: Save, folder: Path, tmp_path: Path
 ) -> None:
     require_program("sqlite3", "sqlite3")
     live = tmp_path / "live.db"
-    with closing(sqlite3.connect(live)) as connection:
-        connection.executescript(_TABLES)
-    with _moving(live):
+    with moving_sqlite(live):
         name = save(sqlite_database(str(live)))
 
     with closing(sqlite3.connect(":memory:")) as restored:
         restored.executescript((folder / name).read_text())
-        ((held, moves, given),) = restored.execute(
-            "SELECT sum(held), (SELECT count(*) FROM moves), "
-            "(SELECT held FROM accounts WHERE name = 'b') FROM accounts"
-        )
-    assert held == 100
-    assert moves == given > 0
+        assert is_of_one_instant(restored)
     assert name.endswith("-live.db.sql")
 
 
@@ -97,31 +72,16 @@ def test_a_postgresql_database_under_write_load_loads_again_and_is_of_one_instan
     save: Save, folder: Path, postgres_cluster: PostgresCluster
 ) -> None:
     login = PostgresLogin(role="lapseguard", host=str(postgres_cluster.folder))
-    postgres_cluster.execute("CREATE DATABASE moving")
+    with moving_postgres(postgres_cluster, "moving"):
+        name = save(postgres_database("moving", login))
+
     postgres_cluster.execute("CREATE DATABASE moved")
-    over = threading.Event()
-    with _connected(postgres_cluster, "moving") as connection:
-        connection.execute(_TABLES.replace("integer PRIMARY KEY", "serial PRIMARY KEY"))
-        mover = threading.Thread(target=_move, args=(postgres_cluster, over))
-        mover.start()
-        try:
-            name = save(postgres_database("moving", login))
-        finally:
-            over.set()
-            mover.join()
     try:
-        archive = folder / name
-        _load(postgres_cluster, "moved", archive)
-        with _connected(postgres_cluster, "moved") as connection:
-            (row,) = connection.execute(
-                "SELECT sum(held), (SELECT count(*) FROM moves), "
-                "(SELECT held FROM accounts WHERE name = 'b') FROM accounts"
-            )
+        _load(postgres_cluster, "moved", folder / name)
+        with connect(postgres_cluster, "moved") as connection:
+            assert is_of_one_instant(connection)
     finally:
-        for database in ("moving", "moved"):
-            postgres_cluster.execute(f"DROP DATABASE {database} WITH (FORCE)")
-    assert row[0] == 100
-    assert row[1] == row[2] > 0
+        postgres_cluster.execute("DROP DATABASE moved WITH (FORCE)")
 
 
 def test_the_roles_of_a_cluster_are_in_a_dump_of_their_own(
@@ -136,7 +96,8 @@ def test_the_roles_of_a_cluster_are_in_a_dump_of_their_own(
 
 def test_a_dump_arrives_byte_for_byte_in_pieces_no_larger_than_asked_for(sshd: Sshd) -> None:
     program = "import os, sys; sys.stdout.buffer.write(bytes(range(256)) * 5000)"
-    dump, told = command_dump("all.bin", (sys.executable, "-c", program)), []
+    dump = command_dump("all.bin", (sys.executable, "-c", program))
+    told: list[int] = []
 
     def read(stream: DumpStream) -> list[bytes]:
         return list(iter(lambda: stream.read(1000), b""))
@@ -213,34 +174,6 @@ def test_a_server_that_is_not_there_is_named_as_such(make_sshd: Callable[..., Ss
         stream_dump(
             gone.target(), command_dump("x", ("true",)), lambda dump: dump.read(1), timeout=30
         )
-
-
-@contextmanager
-def _moving(database: Path) -> Iterator[None]:
-    mover = subprocess.Popen([sys.executable, "-c", _MOVES, str(database)])
-    try:
-        with closing(sqlite3.connect(database, timeout=60)) as connection:
-            while connection.execute("SELECT count(*) FROM moves").fetchone() == (0,):
-                assert mover.poll() is None
-        yield
-    finally:
-        mover.kill()
-        mover.wait()
-
-
-def _connected(cluster: PostgresCluster, database: str) -> "psycopg.Connection[tuple[int, ...]]":
-    return psycopg.connect(
-        host=str(cluster.folder), user="lapseguard", dbname=database, autocommit=True
-    )
-
-
-def _move(cluster: PostgresCluster, over: threading.Event) -> None:
-    with _connected(cluster, "moving") as connection:
-        while not over.is_set():
-            with connection.transaction():
-                connection.execute("UPDATE accounts SET held = held - 1 WHERE name = 'a'")
-                connection.execute("UPDATE accounts SET held = held + 1 WHERE name = 'b'")
-                connection.execute("INSERT INTO moves DEFAULT VALUES")
 
 
 def _load(cluster: PostgresCluster, database: str, archive: Path) -> None:
