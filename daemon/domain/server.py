@@ -10,11 +10,13 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
+from daemon.domain.bandwidth import LOWEST_RATE, Stretch, check_stretches, slowest_of
 from daemon.domain.dump import DatabaseDump, check_dumps
 from daemon.domain.freezing import READ_LIVE, Freezing
 from daemon.domain.identifier import check_name
 from daemon.domain.instant import as_utc
 from daemon.domain.machine import ProviderMachine
+from daemon.domain.staging import StagingChoice
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue
 
@@ -23,7 +25,6 @@ _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _KEY_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9@.-]*", re.ASCII)
 _HIGHEST_PORT: Final = 65535
 _HIGHEST_VALUE: Final = 1_000_000
-_LOWEST_BANDWIDTH: Final = 1024
 #: Files of ours in every captured tree; see `backends.dumps.dump.FOLDER`.
 _OURS: Final = "/.lapseguard"
 #: rsync reads these beginnings of a pattern as rules of another kind.
@@ -52,7 +53,10 @@ class Server:
         value: How much would be lost with it, by a person's word; higher goes first where not
             everything can be saved.
         priority: Its most precious paths, in order; each is one of `paths` or below one.
-        bandwidth: Bytes a second at most; None for no limit of its own.
+        bandwidth: Bytes a second at most; None for no limit of its own. Of `rates` the lowest.
+        rates: The same by the time of the day, in the zone of the settings; empty where it is
+            one number.
+        staging: What staging keeps of it, or None for the default.
         freezing: See `Freezing`.
         dumps: Databases that are dumped as well; no two of one name.
         machine: What the provider calls it, or None where it is not asked to copy it.
@@ -79,6 +83,8 @@ class Server:
     value: int = 0
     priority: tuple[str, ...] = ()
     bandwidth: int | None = None
+    rates: tuple[Stretch, ...] = ()
+    staging: StagingChoice | None = None
     freezing: Freezing = READ_LIVE
     dumps: tuple[DatabaseDump, ...] = ()
     machine: ProviderMachine | None = None
@@ -99,6 +105,8 @@ class Server:
         object.__setattr__(self, "priority", priority)
         labels = tuple(dict.fromkeys(check_name(label) for label in self.labels))
         object.__setattr__(self, "labels", labels)
+        if self.rates:
+            object.__setattr__(self, "bandwidth", slowest_of(check_stretches(self.rates)))
         _check_weights(self.value, self.bandwidth)
         object.__setattr__(self, "dumps", check_dumps(self.dumps))
         object.__setattr__(self, "created_at", as_utc(self.created_at))
@@ -210,10 +218,10 @@ def _ways(precious: Iterable[str], paths: tuple[str, ...]) -> Iterator[str]:
 def _check_weights(value: int, bandwidth: int | None) -> None:
     if not 0 <= value <= _HIGHEST_VALUE:
         raise InvalidValue(f"The value {value} is not one of 0 to {_HIGHEST_VALUE}.")
-    if bandwidth is not None and bandwidth < _LOWEST_BANDWIDTH:
+    if bandwidth is not None and bandwidth < LOWEST_RATE:
         raise InvalidValue(
             f"A bandwidth of {bandwidth} bytes a second is too small to be meant.",
-            hint=f"Give at least {_LOWEST_BANDWIDTH}, or none for no limit.",
+            hint=f"Give at least {LOWEST_RATE}, or none for no limit.",
         )
 
 

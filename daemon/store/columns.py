@@ -6,12 +6,20 @@ from datetime import UTC, datetime
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.dump import DatabaseDump
 from daemon.domain.instant import as_utc
 from daemon.domain.machine import ProviderMachine
 from daemon.domain.phase import Course
 from daemon.store.courses import read_course, write_course
-from daemon.store.server_parts import read_dumps, read_machine, write_dumps, write_machine
+from daemon.store.server_parts import (
+    read_dumps,
+    read_machine,
+    read_rates,
+    write_dumps,
+    write_machine,
+    write_rates,
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -107,3 +115,22 @@ class MachineText(TypeDecorator[ProviderMachine]):
         """Database to Python."""
         del dialect
         return None if value is None else read_machine(value)
+
+
+class RatesText(TypeDecorator[tuple[Stretch, ...]]):
+    """A server's rates by the time of the day, as JSON; see `write_rates`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Stretch, ...] | None, dialect: Dialect) -> str | None:
+        """Python to database."""
+        del dialect
+        return None if value is None else write_rates(value)
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect
+    ) -> tuple[Stretch, ...] | None:
+        """Database to Python."""
+        del dialect
+        return None if value is None else read_rates(value)

@@ -8,7 +8,7 @@ from daemon.errors import DatabaseMissing, DatabaseTooNew, DatabaseTooOld
 from daemon.store.driver_errors import translated
 
 #: Every revision there has been, oldest first; a test holds this to what migrations/ contains.
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 #: The revision that this program works with.
 HEAD: Final = REVISIONS[-1]
 

@@ -1,5 +1,8 @@
-"""A server's dumps and its machine at the provider as JSON text, and back."""
+"""A server's dumps, its machine at the provider and its rates as JSON text, and back."""
 
+from datetime import time
+
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.canonical import Fields, JsonObject, read_canonical, read_object, write_canonical
 from daemon.domain.dump import USUAL_TIMEOUT, DatabaseDump
 from daemon.domain.duration import read_duration
@@ -47,6 +50,42 @@ def read_machine(text: str) -> ProviderMachine:
         InvalidValue: any other text.
     """
     return read_object(read_canonical(text.encode()), "machine", _read_machine)
+
+
+def write_rates(rates: tuple[Stretch, ...]) -> str:
+    """The text that `read_rates` reads."""
+    return write_canonical(rates_json(rates)).decode()
+
+
+def rates_json(rates: tuple[Stretch, ...]) -> tuple[JsonObject, ...]:
+    """The same before it is text, for the audit trail."""
+    return tuple(_stretch(each) for each in rates)
+
+
+def read_rates(text: str) -> tuple[Stretch, ...]:
+    """The rates that `write_rates` wrote.
+
+    Raises:
+        InvalidValue: any other text.
+    """
+    items = read_canonical(text.encode())
+    if not isinstance(items, list):
+        raise InvalidValue("Rates are not a list.")
+    return tuple(read_object(item, "rate", _read_stretch) for item in items)
+
+
+def _read_stretch(fields: Fields) -> Stretch:
+    begin = fields.text("begin")
+    try:
+        at = time.fromisoformat(begin)
+    except ValueError as error:
+        raise InvalidValue(f"{begin!r} is no time of the day.") from error
+    return Stretch(begin=at, rate=fields.number("rate") if fields.has("rate") else None)
+
+
+def _stretch(stretch: Stretch) -> JsonObject:
+    begin: JsonObject = {"begin": f"{stretch.begin:%H:%M}"}
+    return begin if stretch.rate is None else {**begin, "rate": stretch.rate}
 
 
 def _read_dump(fields: Fields) -> DatabaseDump:

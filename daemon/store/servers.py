@@ -10,12 +10,13 @@ from daemon.domain.canonical import JsonObject
 from daemon.domain.contract import ContractState
 from daemon.domain.freezing import Freezing
 from daemon.domain.server import Server
+from daemon.domain.staging import StagingChoice
 from daemon.domain.verification import Depth
 from daemon.errors import AlreadyExists, InUse
 from daemon.store.claims import make_claimable
 from daemon.store.missing import not_found
 from daemon.store.pieces import find_names
-from daemon.store.server_parts import dumps_json, machine_json
+from daemon.store.server_parts import dumps_json, machine_json, rates_json
 from daemon.store.tables import CONTRACT_SERVERS, CONTRACTS, SERVERS
 from daemon.store.transaction import AnyRow, Transaction
 
@@ -122,6 +123,8 @@ def _server(row: AnyRow) -> Server:
         value=row.value,
         priority=row.priority,
         bandwidth=row.bandwidth,
+        rates=row.rates,
+        staging=None if row.staging is None else StagingChoice(row.staging),
         freezing=Freezing(
             kind=row.snapshot,
             required=row.snapshot_required,
@@ -148,7 +151,8 @@ def _changes(server: Server) -> dict[str, object]:
 
 def _changeable(server: Server) -> dict[str, object]:
     """The columns of its row that an update may change."""
-    return {**_payload(server), "dumps": server.dumps, "machine": server.machine}
+    parts = {"rates": server.rates, "dumps": server.dumps, "machine": server.machine}
+    return {**_payload(server), **parts}
 
 
 def _payload(server: Server) -> JsonObject:
@@ -169,6 +173,8 @@ def _payload(server: Server) -> JsonObject:
         "value": server.value,
         "priority": server.priority,
         "bandwidth": server.bandwidth,
+        "rates": rates_json(server.rates),
+        "staging": None if server.staging is None else server.staging.value,
         "snapshot": server.freezing.kind,
         "snapshot_required": server.freezing.required,
         "before_capture": server.freezing.before,

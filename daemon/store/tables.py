@@ -22,7 +22,14 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from daemon.store.columns import CourseText, DumpsText, MachineText, TextTuple, UtcDateTime
+from daemon.store.columns import (
+    CourseText,
+    DumpsText,
+    MachineText,
+    RatesText,
+    TextTuple,
+    UtcDateTime,
+)
 
 METADATA: Final = MetaData(
     naming_convention={
@@ -53,6 +60,8 @@ SERVERS: Final = Table(
     Column("value", Integer, nullable=False),
     Column("priority", TextTuple, nullable=False),
     Column("bandwidth", BigInteger),
+    Column("rates", RatesText, nullable=False),
+    Column("staging", Text),
     Column("snapshot", Text, nullable=False),
     Column("snapshot_required", Boolean, nullable=False),
     Column("before_capture", TextTuple, nullable=False),
