@@ -3,8 +3,12 @@
 Each is an argument list, never a line for a shell, and learns what it is about from its
 environment: `LAPSEGUARD_RUN`, `LAPSEGUARD_PATHS` (one a line) and, where there is one,
 `LAPSEGUARD_VIEW`. They run as the login, without sudo unless they name it themselves.
+
+The server itself ends one that takes too long, by timeout(1), with all that it has started in its
+process group; so it ends even where the connection has broken meanwhile.
 """
 
+import math
 import posixpath
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +28,12 @@ from backends.source_errors import (
 )
 
 KIND: Final = "hook"
+#: Seconds that a command has to put things in order once it is told to end.
+_LAST_WORDS: Final = 10
+#: Seconds after which it is no longer listened to: something that it started escaped the end.
+_PATIENCE: Final = 15
+#: Exit codes of timeout(1) for what took too long: told to end, and killed because it did not.
+_TOO_LONG: Final = frozenset({124, 137})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +127,28 @@ def _run(
 ) -> str:
     try:
         # sshd lets no variables of ours through, so env(1) sets them.
-        finished = commands.try_run("env", *environment, *argv, timeout=timeout, sudo=False)
+        finished = commands.try_run(
+            *("env", *environment, *_ending_after(timeout), *argv),
+            timeout=timeout + _LAST_WORDS + _PATIENCE,
+            sudo=False,
+        )
     except RemoteCommandFailed as error:
-        raise HookFailed(f"`{argv[0]}` did not end: {error}") from error
+        raise HookFailed(
+            f"`{argv[0]}` did not end, and what it began may go on on the server: {error}"
+        ) from error
+    if finished.exit_code in _TOO_LONG:
+        raise HookFailed(
+            f"`{argv[0]}` took longer than {timeout:g} seconds and was ended on the server"
+        )
     if finished.exit_code != 0:
         said = readable(finished.stderr).strip().splitlines()[-1:] or ["it said nothing"]
         raise HookFailed(f"`{argv[0]}` ended with {finished.exit_code}: {said[0]}")
     return readable(finished.stdout)
+
+
+def _ending_after(timeout: float) -> tuple[str, ...]:
+    # Short options and whole seconds are what busybox knows as well.
+    return ("timeout", "-k", str(_LAST_WORDS), str(math.ceil(timeout)))
 
 
 def _run_or_warn(

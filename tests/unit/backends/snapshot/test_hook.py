@@ -26,6 +26,7 @@ from backends.source_errors import (
 from tests.parts.scripted_shell import Answer, ScriptedShell, failing
 
 RUN = "20261123T060101Z-3fa9c2"
+TOLD, ENDED = f"LAPSEGUARD_RUN={RUN} LAPSEGUARD_PATHS=/srv/db", "timeout -k 10 300"
 REQUEST = SnapshotRequest(name=RUN, paths=("/srv/db",))
 
 
@@ -36,8 +37,8 @@ def test_a_hook_learns_what_it_is_about_and_names_the_view() -> None:
         assert view.root == "/mnt/frozen"
 
     assert shell.said == [
-        f"env LAPSEGUARD_RUN={RUN} LAPSEGUARD_PATHS=/srv/db /opt/freeze --all",
-        f"env LAPSEGUARD_RUN={RUN} LAPSEGUARD_PATHS=/srv/db LAPSEGUARD_VIEW=/mnt/frozen /opt/thaw",
+        f"env {TOLD} {ENDED} /opt/freeze --all",
+        f"env {TOLD} LAPSEGUARD_VIEW=/mnt/frozen {ENDED} /opt/thaw",
     ]
 
 
@@ -45,7 +46,8 @@ def test_a_hook_learns_what_it_is_about_and_names_the_view() -> None:
     ("answer", "told"),
     [
         (failing("no such pool", 3), "ended with 3: no such pool"),
-        (RemoteCommandFailed("`env` took longer than 300 seconds"), "did not end"),
+        (failing("", 124), "longer than 300 seconds and was ended on the server"),
+        (RemoteCommandFailed("`env` took longer than 325 seconds"), "may go on on the server"),
         ("done\n", "did not print where its view is"),
         ("/mnt/../etc\n", "did not print where its view is"),
     ],

@@ -200,12 +200,21 @@ def test_hooks_that_the_server_lists_run_and_are_told_about_the_run(lists: Path)
     wrapper = copy_with_lists(lists)
     told = ["env", f"LAPSEGUARD_RUN={RUN}", "LAPSEGUARD_PATHS=/srv/a\n/srv/b c"]
     hook = ["/usr/local/bin/quiesce", "--now"]
+    ended = ["timeout", "-k", "10", "300"]
 
-    for argv in ([*told, *hook], [*told, "LAPSEGUARD_VIEW=/mnt/view", *hook]):
+    for argv in (
+        [*told, *hook],
+        [*told, "LAPSEGUARD_VIEW=/mnt/view", *hook],
+        [*told, *ended, *hook],
+        [*told, "LAPSEGUARD_VIEW=/mnt/view", *ended, *hook],
+    ):
         assert rule(shlex.join(argv), wrapper).argv == argv
     for other in (
         [*told, "LD_PRELOAD=/tmp/x", *hook],
         [*told, "id"],
+        [*told, *ended, "id"],
+        [*told, *ended, *ended, *hook],
+        [*told, "timeout", "-s", "10", "300", *hook],
         told,
         hook,
         ["env", "PATH=/tmp", *told[1:], *hook],
