@@ -54,6 +54,7 @@ class Following:
         self._packing = packing
         self._halt = halt
         self._over = threading.Event()
+        self._renamed = threading.Event()
         self._followed: dict[int, _Followed] = {}
         self._looking = threading.Thread(target=self._look, name="follow", daemon=True)
 
@@ -72,14 +73,19 @@ class Following:
         """Read no further; whoever waits in `claim` is told that nothing was followed."""
         self._over.set()
 
-    def claim(self, place: bytes, checksum: str | None) -> StoredContent | None:
+    def stop_waiting(self) -> None:
+        """The pull is over: what is not in its place now never will be."""
+        self._renamed.set()
+
+    def claim(self, place: bytes, size: int, checksum: str | None) -> StoredContent | None:
         """The content of an announced file, if that is one that was followed to its end.
 
         Waits for its last bytes. None where it was not followed, or where what was read is not
         what the source says it sent.
         """
-        inode = _inode_at(place) if self._followed else None
-        followed = self._followed.get(inode) if inode is not None else None
+        if size < LEAST_FOLLOWED:
+            return None
+        followed = self._find(place, size)
         if followed is None:
             return None
         followed.thread.join()
@@ -91,6 +97,31 @@ class Following:
             return self._enter(place, followed, stored, checksum)
         finally:
             self._packing.unfinished.drop(followed.inode)
+
+    def _find(self, place: bytes, size: int) -> "_Followed | None":
+        """What is at a place once rsync has moved it there.
+
+        rsync announces a file, then renames it. Where that replaces an older one, ext4 first
+        writes the new one's data out (`auto_da_alloc`), which takes seconds for a large file;
+        meanwhile the older one is in its place, and reading that would be in vain.
+        """
+        while True:
+            # In this order: what has left rsync's folder is in its place.
+            is_coming = self._is_coming(size) and not self._renamed.is_set()
+            inode = _inode_at(place)
+            followed = None if inode is None else self._followed.get(inode)
+            if followed is not None or not is_coming:
+                return followed
+            self._renamed.wait(GROWTH_INTERVAL)
+
+    def _is_coming(self, size: int) -> bool:
+        """Whether a file of this size is in rsync's folder."""
+        try:
+            with os.scandir(self._folder) as entries:
+                return any(entry.stat(follow_symlinks=False).st_size == size for entry in entries)
+        except OSError:
+            # Safe to go on: it has just left, or there is no such folder.
+            return False
 
     def _enter(
         self, place: bytes, followed: "_Followed", stored: StoredFile, checksum: str

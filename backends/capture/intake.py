@@ -86,6 +86,7 @@ class Intake:
         if error is not None and not isinstance(error, BackendError):
             self._failure = error
             self._following.end()
+        self._following.stop_waiting()
         try:
             self._end_workers()
         finally:
@@ -199,9 +200,9 @@ class Intake:
     def _settled_content(self, arrival: Arrival) -> StoredContent | None:
         """Store one file; None where the file at its place is not (yet) the one that arrived."""
         place = self._image + b"/" + arrival.path
-        content = self._following.claim(place, arrival.checksum) or self._packing.pack(
-            place, arrival.checksum
-        )
+        content = self._following.claim(
+            place, arrival.size, arrival.checksum
+        ) or self._packing.pack(place, arrival.checksum)
         if content is None or not _is_at(place, content):
             return None
         if arrival.checksum and not content.compared:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from backends.capture.following import GROWTH_INTERVAL
-from backends.capture.intake import Intake
+from backends.capture.intake import SETTLE_SECONDS, Intake
 from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
 from backends.capture.progress import CaptureProgress
@@ -148,6 +148,31 @@ def test_a_file_that_another_takes_the_place_of_does_not_stand_for_it(rig: Rig) 
         growing.rename(rig.image / "big")
         intake.take(arrival("big", second))
     assert rig.stored("big") == second
+
+
+def test_the_older_file_is_not_read_while_the_new_one_takes_its_place(rig: Rig) -> None:
+    """Rsync announces first and renames then, which takes seconds where ext4 writes data out."""
+    older, content = noise(10, 16 * MIB), noise(11, 16 * MIB)
+    (rig.image / "big").write_bytes(older)
+    growing = rig.incoming / ".big.Ab12Cd"
+    with rig.intake() as intake:
+        growing.write_bytes(content)
+        wait_until(lambda: rig.progress.read().read_bytes == len(content))
+        intake.take(arrival("big", content))
+        time.sleep(4 * SETTLE_SECONDS)  # by then an arrival counts as settled
+        growing.rename(rig.image / "big")
+    assert rig.stored("big") == content
+    assert not rig.holds(older)
+    assert rig.progress.read().read_bytes == len(content)
+
+
+def test_a_pull_that_ends_before_the_rename_keeps_nobody_waiting(rig: Rig) -> None:
+    content = noise(12, 16 * MIB)
+    with rig.intake() as intake:
+        (rig.incoming / ".big.Ab12Cd").write_bytes(content)
+        wait_until(lambda: rig.progress.read().read_bytes == len(content))
+        intake.take(arrival("big", content))
+    assert rig.ledger.is_empty
 
 
 def test_bytes_that_change_behind_the_reader_are_read_again(rig: Rig) -> None:
