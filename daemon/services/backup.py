@@ -4,15 +4,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
-from backends.capture.mark import write_mark
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
-from backends.errors import (
-    BackendError,
-    LocalPathUnusable,
-    RepositoryMissing,
-    TransferInterrupted,
-)
+from backends.errors import BackendError, TransferInterrupted
 from backends.repository.lock import HeldLock, hold_lock
 from backends.repository.repository import Repository
 from backends.signing import SigningKey
@@ -35,15 +29,12 @@ from daemon.services.deposit import (
     deposit,
     save_repository_snapshot,
 )
-from daemon.services.destination import (
-    Destination,
-    Patience,
-    create_repository,
-    open_repository,
-)
+from daemon.services.destination import Destination, Patience, open_or_create
 from daemon.services.distrust import forget_lost, note_distrusted
+from daemon.services.early import EarlyPull, begin_early
 from daemon.services.estimate import estimating
 from daemon.services.guard import GuardedStore
+from daemon.services.imagemark import leave_mark
 from daemon.services.lease import keep_lease
 from daemon.services.proof import Evidence, Proof, prove
 from daemon.services.request import pull_spec
@@ -140,6 +131,7 @@ class _Attempt:
     bandwidth: int | None
     precious: tuple[str, ...]
     keeper: CheckpointKeeper | None = None
+    early: EarlyPull | None = None
 
     @property
     def stopping(self) -> Stopping:
@@ -161,6 +153,34 @@ class _Attempt:
         return self.claim.run
 
     def _reach_out(self) -> None:
+        """Have the pull begin, and open the repository meanwhile."""
+        self.claim.enter(RunState.PULLING)
+        key = self.tools.signing_key()
+        staging = Staging(self.tools.staging / self.server.name)
+        staging.prepare()
+        self.early = self._begin_early(staging)
+        try:
+            self._reach_store(staging, key)
+        finally:
+            if self.early is not None:
+                self.early.close()
+
+    def _begin_early(self, staging: Staging) -> EarlyPull | None:
+        """None where something is to be made or stored before anything is pulled."""
+        self.stopping.check_asked()
+        server, tuning = self.server, self.tools.tuning
+        if self.precious or server.dumps or not server.freezing.is_idle:
+            return None
+        return begin_early(
+            staging,
+            pull_spec(server, staging.image, self.tools.identity, self.bandwidth),
+            self.tools.make_pull,
+            self.claim.lease.stop,
+            mode=tuning.staging,
+            floor=tuning.floor,
+        )
+
+    def _reach_store(self, staging: Staging, key: SigningKey) -> None:
         stopping = self.stopping
         patience = Patience(
             stop=stopping.at_once, warn=self.observer.warned, time_left=stopping.patience
@@ -169,7 +189,7 @@ class _Attempt:
         store = GuardedStore(destination.store, stopping.check)
         try:
             with closing(store):
-                self._work(replace(destination, store=store))
+                self._work(replace(destination, store=store), staging, key)
         except BackendError as error:
             if not stopping.asked.is_set():
                 raise
@@ -178,12 +198,8 @@ class _Attempt:
                 self.observer.warned(f"No checkpoint could be made: {error}")
             raise stopping.reason from error
 
-    def _work(self, destination: Destination) -> None:
+    def _work(self, destination: Destination, staging: Staging, key: SigningKey) -> None:
         """Every step under the repository's lock, which keeps others from pruning our packs."""
-        self.claim.enter(RunState.PULLING)
-        key = self.tools.signing_key()
-        staging = Staging(self.tools.staging / self.server.name)
-        staging.prepare()
         repository = self._open(destination)
         self.stopping.check_asked()
         with ExitStack() as locks:
@@ -201,31 +217,17 @@ class _Attempt:
                 self.keeper.forget()
         if saved.done.report.cut is None:
             staging.forget_journal()
-            self._mark(staging, saved.done)
+            leave_mark(staging, saved.done.mark, self.observer.warned)
         else:
             staging.shorten_journal(saved.done.report.left_out)
 
-    def _mark(self, staging: Staging, done: Deposit) -> None:
-        if done.mark is None:
-            return
-        try:
-            write_mark(staging.root, done.mark)
-        except LocalPathUnusable as error:
-            # Safe to go on: the next run looks at the whole image.
-            self.observer.warned(str(error))
-
     def _open(self, destination: Destination) -> Repository:
-        try:
-            return open_repository(destination)
-        except RepositoryMissing:
+        def was_used() -> bool:
             with self.tools.units(read_only=True) as work:
-                ended = (RunState.VERIFIED, RunState.PARTIAL)
-                before = work.runs.newest(self.server.name, *ended)
-            if before is not None and before.store == destination.store_name:
-                self.observer.warned(
-                    f"The repository {destination.url} of earlier runs is gone; making a new one."
-                )
-            return create_repository(destination)
+                before = work.runs.newest(self.server.name, RunState.VERIFIED, RunState.PARTIAL)
+            return before is not None and before.store == destination.store_name
+
+        return open_or_create(destination, was_used, self.observer.warned)
 
     def _save(
         self, repository: Repository, staging: Staging, lock: HeldLock, key: SigningKey
@@ -282,7 +284,9 @@ class _Attempt:
             whole=self.depth > Depth.STORED,
             precious=self.precious,
             halt=self.stopping,
+            early=self.early,
         )
+        self.early = None
         return replace(done, source=source.view)
 
     def _plan_checkpoints(

@@ -1,7 +1,7 @@
 """Puts one run's data into the repository: capture, then the repository snapshot."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,7 +27,8 @@ from daemon.domain.run import Captured
 from daemon.domain.source import LIVE, SourceView
 from daemon.services.additions import RunAdditions
 from daemon.services.baseline import Baseline
-from daemon.services.imagemark import next_mark, trusted_mark
+from daemon.services.early import EarlyPull, choose_early
+from daemon.services.imagemark import known_mark, next_mark, trusted_mark
 from daemon.services.listing import SumsListing, edit_listing
 
 
@@ -124,6 +125,7 @@ def deposit(
     plan_checkpoints: PlanCheckpoints | None = None,
     precious: tuple[str, ...] = (),
     halt: Halt | None = None,
+    early: EarlyPull | None = None,
 ) -> Deposit:
     """Capture a server into the repository.
 
@@ -140,6 +142,7 @@ def deposit(
         plan_checkpoints: Says when there are checkpoints, and keeps them; None for none.
         precious: Paths to be stored before the rest.
         halt: Ends it before its time.
+        early: The pull, where it has begun already; in place of one that `make_pull` makes.
 
     Raises:
         BackendError: what stopped it before anything had arrived, or in the store; what had been
@@ -148,7 +151,9 @@ def deposit(
     listing = SumsListing(staging.image, baseline.sums)
     progress = CaptureProgress()
     every = timedelta() if whole else tuning.walk_every
-    mark = trusted_mark(staging, baseline, spec, now=now, walk_every=every)
+    early = choose_early(early, staging, baseline)
+    known = early.mark if early else known_mark(staging)
+    mark = trusted_mark(known, baseline, spec, now=now, walk_every=every)
     remove_mark(staging.root)
     additions = plan_additions(progress)
     with closing(additions), _open_writer(baseline, tuning) as writer:
@@ -162,7 +167,7 @@ def deposit(
             load_blob=baseline.load_blob,
             progress=progress,
             on_file=listing.add,
-            sha256_before=baseline.sums.find if baseline.head else None,
+            sha256_before=baseline.sums.find if baseline.head or early else None,
             workers=tuning.workers,
             precious=precious,
             halt=halt,
@@ -170,8 +175,7 @@ def deposit(
             window=window,
             additions=additions,
         )
-        with watch(progress), staging.open_journal() as journal:
-            pull = make_pull(journal.write, window or NoLimit())
+        with watch(progress), _open_pull(staging, early, make_pull, window or NoLimit()) as pull:
             if plan_checkpoints is not None:
                 capture.make_checkpoints(plan_checkpoints(writer, pull, base, additions.describe))
             report = capture.run(spec, pull, baseline.tree)
@@ -207,6 +211,23 @@ def save_repository_snapshot(
         summary=_summary(done, at),
     )
     return save_snapshot(baseline.repository, snapshot)
+
+
+@contextmanager
+def _open_pull(
+    staging: Staging,
+    early: EarlyPull | None,
+    make_pull: Callable[[Callable[[bytes], object], Room], SourcePull],
+    room: Room,
+) -> Iterator[SourcePull]:
+    """The pull with its journal, which is closed at the end."""
+    if early is None:
+        with staging.open_journal() as journal:
+            yield make_pull(journal.write, room)
+        return
+    with closing(early):
+        early.room.settle(room)
+        yield early.pull
 
 
 def _open_writer(baseline: Baseline, tuning: Tuning) -> RepositoryWriter:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
-from backends.errors import StoreRefused
+from backends.errors import RepositoryMissing, StoreRefused
 from backends.objectstore.retrying import RetryNotice
 from backends.protocols import ObjectStore
 from backends.repository.lock import hold_lock
@@ -68,6 +68,27 @@ def create_repository(destination: Destination) -> Repository:
         RepositoryExists, RepositoryDamaged, StoreError, SecretError.
     """
     return Repository.create(destination.store, destination.read_password().reveal())
+
+
+def open_or_create(
+    destination: Destination, was_used: Callable[[], bool], warn: Callable[[str], None]
+) -> Repository:
+    """Open what is there, or make it.
+
+    Args:
+        destination: Where.
+        was_used: Whether it has been there before; asked only where it is missing.
+        warn: Told if it was.
+
+    Raises:
+        WrongPassword, RepositoryDamaged, StoreError, SecretError.
+    """
+    try:
+        return open_repository(destination)
+    except RepositoryMissing:
+        if was_used():
+            warn(f"The repository {destination.url} of earlier runs is gone; making a new one.")
+        return create_repository(destination)
 
 
 @contextmanager

@@ -1,24 +1,35 @@
 """Whether the staging image is known to be the parent's tree, and until when that is believed."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from backends.capture.mark import ImageMark, read_mark
+from backends.capture.mark import ImageMark, read_mark, write_mark
 from backends.capture.report import CaptureReport
 from backends.capture.staging import Staging
+from backends.errors import LocalPathUnusable
 from backends.types import PullSpec
 from daemon.services.baseline import Baseline
 
 
+def known_mark(staging: Staging) -> ImageMark | None:
+    """The mark that the last run left; None where it did not end in order."""
+    return None if staging.is_interrupted else read_mark(staging.root)
+
+
 def trusted_mark(
-    staging: Staging, baseline: Baseline, spec: PullSpec, *, now: datetime, walk_every: timedelta
+    mark: ImageMark | None,
+    baseline: Baseline,
+    spec: PullSpec,
+    *,
+    now: datetime,
+    walk_every: timedelta,
 ) -> ImageMark | None:
     """The image's mark, where everything that an edit of the parent's tree needs is at hand.
 
-    None, so that the whole image is walked: the last run did not end in order, other paths are
+    None, so that the whole image is walked: there is no `mark`, other paths are
     asked for, another snapshot is the parent, a pack or the listing of checksums is missing, or
     the last walk was too long ago. Damage to staging that rsync does not see comes to light then.
     """
-    mark = None if staging.is_interrupted else read_mark(staging.root)
     if mark is None or mark.repository != baseline.repository.id or mark.paths != spec.paths:
         return None
     age = now.timestamp() - mark.walked_at
@@ -47,3 +58,13 @@ def next_mark(
         walked_at=before.walked_at if before and edited else now.timestamp(),
         base=report.base,
     )
+
+
+def leave_mark(staging: Staging, mark: ImageMark | None, warn: Callable[[str], None]) -> None:
+    """Leave it for the next run; without it that one looks at the whole image."""
+    if mark is None:
+        return
+    try:
+        write_mark(staging.root, mark)
+    except LocalPathUnusable as error:
+        warn(str(error))

@@ -34,6 +34,7 @@ class FolderPull:
         sent: Gets the names of the files that were sent, in order.
         asked: Gets what was asked for, call by call.
         itemises: Names all that it changes, as a whole pull of rsync does.
+        ahead: Whoever takes what arrives hears of it when all has landed, as behind a fast rsync.
         stop: Once set, the pull breaks off before the next file.
     """
 
@@ -47,11 +48,19 @@ class FolderPull:
     sent: list[str] = field(default_factory=list)
     asked: list[PullSpec] = field(default_factory=list)
     itemises: bool = False
+    ahead: bool = False
     stop: StopSignal | None = None
     changed: set[bytes] = field(default_factory=set)
     rsync_version: str = "3.5.0"
 
     def pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
+        landed: list[Arrival] = []
+        report = self._pull(spec, landed.append if self.ahead else on_arrival)
+        for arrival in landed:
+            on_arrival(arrival)
+        return report
+
+    def _pull(self, spec: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
         self.asked.append(spec)
         for file in sorted(path for path in self.source.rglob("*") if path.is_file()):
             name = str(file.relative_to(self.source))
