@@ -300,13 +300,11 @@ def destination(
 
 def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "BackupTools":
     """What a backup works with; `pull_rate` says how fast it may be, see `Pacing.pull_rate`."""
-    from backends.capture.cadence import CheckpointInterval  # noqa: PLC0415 - only for runs
-    from backends.capture.window import StagingMode  # noqa: PLC0415 - only where data flows
-    from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - likewise
+    from backends.rsync.pull import RsyncPull  # noqa: PLC0415 - only where data flows
     from daemon.services.backup import BackupTools  # noqa: PLC0415 - likewise
     from daemon.services.deadline import deadline_of  # noqa: PLC0415 - likewise
-    from daemon.services.deposit import Tuning  # noqa: PLC0415 - likewise
     from daemon.services.ownership import name_owner  # noqa: PLC0415 - likewise
+    from daemon.services.tuning import tuning_of  # noqa: PLC0415 - likewise
 
     configuration = application.configuration
     folder, defaults = configuration.state_folder, configuration.settings.defaults
@@ -320,12 +318,13 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         destination=lambda store, server, patience: destination(
             application, store, server, patience
         ),
-        make_pull=lambda journal, stop, room: RsyncPull(
-            journal=journal, stop=stop, room=room, rate=pull_rate
+        make_pull=lambda journal, stop, room, rate: RsyncPull(
+            journal=journal, stop=stop, room=room, rate=rate
         ),
         measure=lambda spec: _measure(spec, application.clock),
         open_shell=_open_shell,
         pull_rate=pull_rate or (lambda: None),
+        timezone=configuration.settings.planning.bandwidth_timezone,
         finish_by=lambda server: deadline_of(application.planning, server),
         passport=capture.passport,
         signing_key=lambda: signing_key(configuration),
@@ -334,20 +333,7 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         owner=name_owner(os.urandom),
         depth=Depth(defaults.verify),
         lease=configuration.settings.daemon.lease,
-        tuning=Tuning(
-            compression_level=defaults.compression_level,
-            staging=StagingMode(defaults.staging),
-            window=int(defaults.window),
-            pack_size=int(defaults.pack_size),
-            workers=defaults.workers or os.cpu_count() or 1,
-            uploads=defaults.uploads,
-            walk_every=capture.walk_every,
-            checkpoints=None
-            if capture.checkpoint_every is None
-            else CheckpointInterval(
-                every=capture.checkpoint_every, size=int(capture.checkpoint_bytes)
-            ),
-        ),
+        tuning=tuning_of(configuration.settings),
     )
 
 

@@ -37,7 +37,7 @@ from daemon.services.guard import GuardedStore
 from daemon.services.imagemark import leave_mark
 from daemon.services.lease import keep_lease
 from daemon.services.proof import Evidence, Proof, prove
-from daemon.services.request import pull_spec
+from daemon.services.request import pull_spec, tools_for
 from daemon.services.salvage import salvage_checkpoints
 from daemon.services.sealing import seal, store_sums
 from daemon.services.shortfall import shortfall_of
@@ -94,7 +94,7 @@ def back_up(
     )
     with keep_lease(run, tools.units, tools.clock, stop, length=tools.lease) as lease:
         attempt = _Attempt(
-            tools=tools,
+            tools=tools_for(tools, server),
             server=server,
             contracts=contracts,
             observer=observer,
@@ -174,7 +174,9 @@ class _Attempt:
         return begin_early(
             staging,
             pull_spec(server, staging.image, self.tools.identity, self.bandwidth),
-            self.tools.make_pull,
+            lambda journal, stop, room: self.tools.make_pull(
+                journal, stop, room, self.tools.pull_rate
+            ),
             self.claim.lease.stop,
             mode=tuning.staging,
             floor=tuning.floor,
@@ -272,7 +274,8 @@ class _Attempt:
             spec=source.spec,
             staging=staging,
             make_pull=lambda journal, room: source.watched(
-                lambda stop: self.tools.make_pull(journal, stop, room), self.claim.lease.stop
+                lambda stop: self.tools.make_pull(journal, stop, room, self.tools.pull_rate),
+                self.claim.lease.stop,
             ),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, source.spec, progress),

@@ -37,10 +37,11 @@ class BackupTools:
         store_name: What a store (None: the default one) is called.
         repository_url: Where the repository in a store of a server is, both by name.
         destination: The same repository, to be opened.
-        make_pull: Makes the pull from its journal, what may stop it, and its room.
+        make_pull: Makes the pull from its journal, what may stop it, its room and its rate.
         measure: Asks a server how much there is to pull.
         open_shell: Logs in to a server to freeze it, or to ask it for its passport.
-        pull_rate: How fast dumps may come, besides the server's own limit.
+        pull_rate: How fast files and dumps may come, besides the server's own limit.
+        timezone: IANA zone of the times in servers' own rates.
         finish_by: When runs of a server have to be over, or None.
         passport: Take a passport with every capture.
         signing_key: Reads the key that signs manifests.
@@ -59,7 +60,7 @@ class BackupTools:
     store_name: Callable[[str | None], str]
     repository_url: Callable[[str | None, str], str]
     destination: Callable[[str | None, str, Patience], Destination]
-    make_pull: Callable[[Callable[[bytes], object], StopSignal, Room], SourcePull]
+    make_pull: Callable[[Callable[[bytes], object], StopSignal, Room, Rate], SourcePull]
     measure: Measure
     open_shell: Callable[[SshTarget], AbstractContextManager[Shell]]
     pull_rate: Rate
@@ -71,6 +72,7 @@ class BackupTools:
     owner: str
     depth: Depth
     tuning: Tuning
+    timezone: str = "UTC"
     lease: timedelta = LEASE
     watch_every: float = INTERVAL
 

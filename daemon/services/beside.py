@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from backends.capture.progress import CaptureProgress
-from backends.pacing import Rate
 from backends.types import PullSpec
 from daemon.domain.server import Server
 from daemon.services.additions import RunAdditions
 from daemon.services.backup_tools import BackupTools
 from daemon.services.dumps import Dumping, DumpTools
 from daemon.services.passport import PassportTaking
+from daemon.services.request import slower
 from daemon.services.stopping import Stopping
 
 
@@ -27,7 +27,7 @@ def plan_additions(
             target=spec.target,
             now=tools.clock.now,
             stop=stopping.asked,
-            rate=_slower(tools.pull_rate, spec.bandwidth),
+            rate=slower(tools.pull_rate, lambda: spec.bandwidth),
             progress=progress,
             warn=warn,
             finish_by=tools.finish_by(server.name) if server.dumps else None,
@@ -43,12 +43,3 @@ def plan_additions(
         )
 
     return plan
-
-
-def _slower(rate: Rate, own: int | None) -> Rate:
-    """The lower of a rate that changes and one that does not."""
-
-    def slower() -> int | None:
-        return min((limit for limit in (rate(), own) if limit is not None), default=None)
-
-    return slower
