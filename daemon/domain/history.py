@@ -44,6 +44,8 @@ def history_json(row: HistoryRow) -> JsonObject:
         "store": run.store,
         "verification": _verification_json(row.verification),
         "error": _error_json(run.error),
+        # What snapshots that a provider made have in its place.
+        "provider_copy": None,
     }
 
 

@@ -24,6 +24,7 @@ FIELDS = [
     "store",
     "verification",
     "error",
+    "provider_copy",
 ]
 
 
