@@ -12,6 +12,7 @@ from backends.questions import QUICK, TIMED_OUT, ask, last_words, refusal
 from backends.rsync.command import normal_path
 from backends.rsync.version import RsyncVersion, parse_version
 from backends.shell import RemoteShell
+from backends.snapshot.commands import Shell
 from backends.source_probe import SourceProbe, probe_source
 from backends.ssh import fingerprint
 from backends.types import SshTarget
@@ -126,7 +127,8 @@ def probe_server(
     shown = fingerprint(target.host_key)
     try:
         with shell:
-            found = _Questions(shell, now).ask(wanted, shown, sudo=sudo, seconds=size_seconds)
+            questions = Questions(shell, now)
+            found = questions.ask(wanted, shown, sudo=sudo, seconds=size_seconds)
             if found.forced_command is not None:
                 return found
             return replace(
@@ -136,14 +138,15 @@ def probe_server(
         return _unknown(wanted, shown, str(error), problem=error)
 
 
-class _Questions:
-    """The questions, over one connection."""
+class Questions:
+    """The questions about the server itself and its paths, over one connection."""
 
-    def __init__(self, shell: RemoteShell, now: Callable[[], datetime]) -> None:
+    def __init__(self, shell: Shell, now: Callable[[], datetime]) -> None:
         self._shell = shell
         self._now = now
 
     def ask(self, paths: list[str], shown: str, *, sudo: bool, seconds: float) -> ServerProbe:
+        """What the server says, but for its source. Raises SshError."""
         forced = refusal(self._shell)
         if forced is not None:
             reason = "the key runs only a forced command on the server"

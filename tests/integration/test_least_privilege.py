@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from backends.passport import Asking
+from backends.probe import probe_server
 from backends.rsync.pull import RsyncPull
 from backends.shell import RemoteShell
 from backends.snapshot.commands import Commands
@@ -130,6 +132,31 @@ def test_what_a_crash_left_is_removed_with_these_rights_alone(
     assert [each.kind for each in found] == ["view", "btrfs"]
     assert not server.see(VIEW).exists()
     assert list((btrfs / ".lapseguard").iterdir()) == []
+
+
+def test_a_probe_sees_what_it_needs_with_these_rights_alone(
+    server: Restricted, data: Path, btrfs: Path
+) -> None:
+    """Sizes are those that root sees, and what could be frozen shows."""
+    found = probe_server(server.sshd.target(), [str(data)], sudo=True, now=_now)
+
+    assert (found.problem, found.forced_command, found.sudo.value) == (None, None, True)
+    assert found.rsync.value is not None
+    assert found.paths[0].size.value is not None
+    assert found.source is not None
+    assert (found.source.is_wrapped, found.source.is_root) == (True, False)
+    assert [(each.target, each.kind) for each in found.source.volumes] == [(str(btrfs), "btrfs")]
+
+
+def test_a_passport_is_written_with_these_rights_alone(server: Restricted) -> None:
+    asking = Asking("web-1", now=_now)
+
+    asking.ask(lambda: RemoteShell(server.sshd.target()))
+
+    passport = asking.passport()
+    refused = [entry.topic for entry in passport.entries if "not permitted" in entry.problem]
+    assert refused == []
+    assert {"kernel", "users", "mounts"}.isdisjoint(passport.gaps)
 
 
 def test_other_commands_are_refused_and_change_nothing(server: Restricted, data: Path) -> None:

@@ -24,7 +24,7 @@ _MOUNTS = (
 def freezing_commands() -> list[list[str]]:
     """Freezing each kind of file system for one run, and removing what another left; by sudo."""
     shell = ScriptedShell(
-        ("findmnt", _findmnt()),
+        ("findmnt", list_mounts()),
         ("realpath -m -z -- /srv/db", "/srv/db\0"),
         ("realpath", "/\0"),
         ("btrfs subvolume list", "ID 300 gen 5 top level 5 path home/inner\n"),
@@ -53,7 +53,8 @@ def _complain(warning: str) -> None:
     assert "/var/plain is read live" in warning, warning
 
 
-def _findmnt() -> str:
+def list_mounts() -> str:
+    """What findmnt prints of a server that has each kind of file system."""
     names = ("target", "source", "fstype", "fsroot")
     return json.dumps({"filesystems": [dict(zip(names, each, strict=True)) for each in _MOUNTS]})
 

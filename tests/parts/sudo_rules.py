@@ -51,7 +51,7 @@ def permitted(commands: Sequence[Sequence[str]], folder: Path) -> list[bool]:
     """
     programs = folder / "sbin"
     programs.mkdir(exist_ok=True)
-    for name in ("lvs", "lvcreate", "lvremove", "zfs"):
+    for name in ("lvs", "lvcreate", "lvremove", "zfs", "nft"):
         (programs / name).touch(0o755)
     rules = install_rules(folder, [("/usr/sbin/", f"{programs}/")])
     finished = subprocess.run(

@@ -42,6 +42,8 @@ HOSTILE = (
     *("lvs", "lvs --config devices{}"),
     *("zfs destroy tank/home", f"zfs destroy -r tank/home@lapseguard-{RUN}"),
     *("zfs destroy tank/home@daily", f"zfs destroy tank/home@lapseguard-{RUN}%daily"),
+    *("rsync --version /etc", "rsync --server", "nft flush ruleset", "nft -f /tmp/x"),
+    *("du -sxb -- / --files0-from=/etc/shadow", "du -sxb -- relative", "du -a -- /", "du /"),
     *(f"zfs destroy tank@a,lapseguard-{RUN}", f"zfs destroy tank@hourly-{RUN}"),
 )
 
@@ -55,10 +57,11 @@ def test_the_file_is_one_that_sudo_takes() -> None:
     assert "warning" not in checked.stderr.lower()
 
 
-def test_every_command_that_freezing_runs_by_sudo_is_permitted(tmp_path: Path) -> None:
+def test_every_command_that_freezing_and_looking_run_by_sudo_is_permitted(tmp_path: Path) -> None:
     require_sudo()
     asked = [argv[3:] for argv in freezing_commands() if argv[0] == "sudo"]
     asked.append(["rrsync", "-ro", "/"])
+    asked += [["rsync", "--version"], ["du", "-sxb", "--", "/srv"], ["nft", "list", "ruleset"]]
 
     refused = [argv for argv, yes in zip(asked, permitted(asked, tmp_path), strict=True) if not yes]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts.freezing_commands import RUN, freezing_commands
+from tests.parts.probe_commands import passport_commands, probe_commands
 from tests.parts.source_wrapper import copy_with_lists, rule
 
 VIEW = f"/run/lapseguard/{RUN}"
@@ -23,6 +24,27 @@ def test_every_command_that_freezing_uses_passes_word_for_word() -> None:
 
     assert [rule(shlex.join(argv)).argv for argv in asked] == asked
     assert {argv[3] for argv in asked if argv[0] == "sudo"} >= {"chown", "lvremove", "zfs"}
+
+
+def test_every_question_of_a_probe_passes_but_those_for_the_databases_own_contents() -> None:
+    """Reading a database's contents is for root of the server to allow, like dumping it."""
+    asked = probe_commands()
+
+    ruled = {tuple(argv): rule(shlex.join(argv)).argv for argv in asked}
+    refused = [argv for argv, passed in ruled.items() if passed is None]
+    assert {argv[2] if "psql" not in argv else "psql" for argv in refused} == {
+        "psql",
+        "lapseguard-source",
+    }
+    passed = [(list(argv), known) for argv, known in ruled.items() if known is not None]
+    assert all(known == argv[2:] if argv[0] == "env" else known == argv for argv, known in passed)
+    assert len(passed) > 25
+
+
+def test_every_question_of_a_passport_passes_word_for_word() -> None:
+    asked = passport_commands()
+
+    assert [rule(shlex.join(argv)).argv for argv in asked] == asked
 
 
 def test_a_login_that_is_root_needs_no_sudo() -> None:
@@ -140,6 +162,31 @@ def test_a_path_of_any_characters_is_one_word(path: str) -> None:
         *(f"chown root -- {VIEW}/srv", f"chmod 777 -- {VIEW}/srv", f"touch -- {VIEW}/srv"),
         *("ls -1 -- /etc", "ls -1 -- /etc/.ssh", "cat /etc/shadow", "findmnt"),
         "realpath -m -z -- relative",
+        # Questions with more in them, or of another form.
+        *("uname -srm", "rsync --version", "id -u", "ps -e -o user:32=,comm="),
+        *("env LC_ALL=C", "env LC_ALL=C sh", "env LC_ALL=C cat /etc/shadow", "env LC_ALL=C id"),
+        *("env LC_ALL=C env LC_ALL=C id -u", "env LD_PRELOAD=/tmp/x id -u"),
+        *("env LC_ALL=C LD_PRELOAD=/tmp/x id -u", "env -i LC_ALL=C id -u"),
+        *("env LC_ALL=C ps -ef", "env LC_ALL=C ss -K", "env LC_ALL=C date -s 0"),
+        *("echo hello", "echo 0123456789abcdef x", "echo -e 0123456789abcdef"),
+        *("env LC_ALL=C test -w /etc", "env LC_ALL=C test -r /etc -o -e /root"),
+        "env LC_ALL=C stat -c %F -- relative",
+        "env LC_ALL=C readlink -- /srv/../etc",
+        "env LC_ALL=C timeout 20 sh",
+        "env LC_ALL=C timeout 20 du -sxb -- / --files0-from=/etc/shadow",
+        "env LC_ALL=C timeout 20 sudo -n cat /etc/shadow",
+        "env LC_ALL=C timeout -s KILL 20 du -sxb -- /",
+        "env LC_ALL=C sudo -n sh",
+        "env LC_ALL=C sh -c 'command -v rrsync; id'",
+        "env LC_ALL=C sh -c command -v rrsync",
+        "env LC_ALL=C pg_dump",
+        "env LC_ALL=C pg_dump --version --file=/etc/x",
+        f"env LC_ALL=C umount -- {VIEW}",
+        *("cat /etc/passwd /etc/shadow", "'cat /etc/passwd'", "cat  /etc/passwd"),
+        *("grep -rv '^#' /etc/shadow", "getent shadow", "crontab -e", "crontab -r"),
+        *("sudo -n nft flush ruleset", "sudo -n -- nft list ruleset", "sudo -n cat /etc/passwd"),
+        *("docker ps --all", "docker run x", "hostnamectl set-hostname x", "ip link set eth0 down"),
+        "find -L / -exec openssl x509 -noout -subject -enddate -in {} ;",
         # rsync that writes, or hides what it is asked.
         *("rsync", "rsync --version", "rsync --daemon", "rsync --server -r . /etc"),
         "rsync --server --daemon .",
