@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from backends.capture.checkpoints import CheckpointInterval
+from backends.capture.cadence import CheckpointInterval
 from backends.errors import ConnectionLost, StoreUnreachable
 from backends.repository.snapshot import list_snapshots
 from daemon.domain.beside import DumpFact
