@@ -135,6 +135,32 @@ def remove(
     output.note(f"Backups of {server} leave {name} out from now on.")
 
 
+@app.command()
+def commands(
+    ctx: typer.Context,
+    server: NameArgument,
+    *,
+    sudoers: Annotated[
+        bool, typer.Option("--sudoers", help="What sudo needs instead, for the login there.")
+    ] = False,
+) -> None:
+    """Print what root of a server allows a login that is bound to lapseguard-source.
+
+    The lines go into /etc/lapseguard/dumps, or below /etc/sudoers.d; see source-setup.md.
+    """
+    from daemon.services.permission import sudo_line, wrapper_line  # noqa: PLC0415 - heavy
+
+    with open_application(ctx) as application:
+        found = application.registry.server(server)
+    lines = (
+        (sudo_line(found.user, dump) for dump in found.dumps)
+        if sudoers
+        else (wrapper_line(dump) for dump in found.dumps)
+    )
+    for line in dict.fromkeys(filter(None, lines)):
+        Output.of(ctx).say(line)
+
+
 def _answer(output: Output, *servers: Server) -> None:
     found = [(server.name, dump) for server in servers for dump in server.dumps]
     if output.as_json:

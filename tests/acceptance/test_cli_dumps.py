@@ -29,6 +29,18 @@ def test_dumps_are_added_listed_and_removed(installed: Program) -> None:
     assert names(installed) == ["postgres-shop.pgdump"]
 
 
+def test_root_of_a_server_is_told_what_to_allow(installed: Program) -> None:
+    installed.add_server()
+    installed.do(*DUMP, "add", "web-1", "postgres-globals", "--user", "postgres")
+    installed.do(*DUMP, "add", "web-1", "redis")
+
+    by_postgres = "sudo -n -u postgres -- pg_dumpall --globals-only --no-password"
+    assert installed.do(*DUMP, "commands", "web-1") == f"{by_postgres}\nredis-cli --rdb -\n"
+    assert installed.do(*DUMP, "commands", "web-1", "--sudoers") == (
+        "backup ALL = (postgres) NOPASSWD: /usr/bin/pg_dumpall --globals-only --no-password\n"
+    )
+
+
 def test_a_dump_that_cannot_be_is_refused_and_says_why(installed: Program) -> None:
     installed.add_server()
     installed.do(*DUMP, "add", "web-1", "redis")
