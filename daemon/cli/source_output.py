@@ -83,4 +83,4 @@ def _say_commands(output: Output, server: Server, found: SourceProbe) -> None:
     for command in commands:
         output.say(f"  {command}")
     if found.is_wrapped and found.databases:
-        output.say("The server runs a dump once /etc/lapseguard/dumps there lists its command.")
+        output.say(f"`lapseguard server dump commands {server.name}` has what root there allows.")

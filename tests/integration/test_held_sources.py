@@ -1,11 +1,15 @@
 """What a run does on a server before and after it reads, and what is recorded of it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from backends.shell import RemoteShell
 from backends.snapshot.commands import Commands
+from backends.source_errors import HookFailed
 from backends.types import PullSpec, SshTarget
 from daemon.domain.freezing import Freezing
 from daemon.domain.run import RunKind
@@ -14,6 +18,7 @@ from daemon.services.source import SourceTools, hold_source, remove_leftovers
 from tests.factories import HOST_KEY, a_server
 from tests.parts.desk import Desk
 from tests.parts.scripted_shell import ScriptedShell
+from tests.parts.sshd import Sshd
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 UNKNOWN, OLD = "20261122T060101Z-0000aa", "20261101T060101Z-0000bb"
@@ -97,6 +102,26 @@ def test_a_server_that_is_read_live_is_not_even_asked(desk: Desk) -> None:
         assert (source.spec, source.view) == (SPEC, LIVE)
 
     assert shell.said == []
+
+
+@pytest.mark.parametrize("hook", [{"before": ("sleep", "20")}, {"kind": "hook"}], ids=str)
+def test_a_hook_is_waited_for_as_long_as_the_server_s_record_allows(
+    desk: Desk, sshd: Sshd, hook: dict[str, Any]
+) -> None:
+    commands = {"freeze": ("sleep", "20"), "thaw": ("true",)} if "kind" in hook else {}
+    freezing = Freezing(**hook, **commands, hook_timeout=timedelta(seconds=1))
+    held = replace(tools(desk, ScriptedShell(), []), open_shell=RemoteShell)
+
+    with (
+        pytest.raises(HookFailed, match="`sleep` took longer than 1 seconds"),
+        hold_source(
+            held,
+            desk.back_up(),
+            a_server(freezing=freezing),
+            replace(SPEC, target=sshd.target()),
+        ),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
