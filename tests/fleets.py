@@ -1,7 +1,7 @@
 """Fleets: files as text, what is read from them, and any servers and contracts there could be."""
 
 import string
-from datetime import timedelta
+from datetime import time, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from daemon.domain import dump
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.contract import Contract, Expiry
 from daemon.domain.dump import DatabaseDump
 from daemon.domain.fleet import Fleet
@@ -16,6 +17,7 @@ from daemon.domain.freezing import HOOK, KINDS, Freezing
 from daemon.domain.machine import ProviderMachine
 from daemon.domain.phase import Course, Phase
 from daemon.domain.server import Server
+from daemon.domain.staging import StagingChoice
 from daemon.domain.verification import Depth
 from daemon.services.fleet_sources import FleetSource, FleetSources, read_sources
 from tests.factories import HOST_KEY, NOW
@@ -175,6 +177,18 @@ def machines(draw: st.DrawFn) -> ProviderMachine:
 
 
 @st.composite
+def day_rates(draw: st.DrawFn) -> tuple[Stretch, ...]:
+    """Any rates by the time of the day, or none."""
+    minutes = draw(st.lists(st.integers(0, 24 * 60 - 1), max_size=4, unique=True))
+    rate = st.integers(1024, 2**40)
+    limited = [draw(rate), *(draw(st.none() | rate) for _ in minutes[1:])]
+    begins = (time(*divmod(minute, 60)) for minute in sorted(minutes))
+    return tuple(
+        Stretch(begin=begin, rate=each) for begin, each in zip(begins, limited, strict=False)
+    )
+
+
+@st.composite
 def servers(draw: st.DrawFn, name: str) -> Server:
     """Any server of that name."""
     where = draw(paths)
@@ -196,6 +210,8 @@ def servers(draw: st.DrawFn, name: str) -> Server:
         labels=draw(labels),
         value=draw(st.integers(0, 1_000_000)),
         bandwidth=draw(st.none() | st.integers(1024, 2**40) | st.just(10 * 1024**2)),
+        rates=draw(day_rates()),
+        staging=draw(st.sampled_from([None, *StagingChoice])),
         freezing=draw(freezings()),
         dumps=tuple(draw(st.lists(dumps(), max_size=3, unique_by=lambda each: each.name))),
         machine=draw(st.none() | machines()),

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from daemon.cli.completion import complete_server
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.duration import read_duration
+from daemon.domain.staging import StagingChoice
 from daemon.domain.verification import Depth
 from daemon.errors import InvalidValue
+from daemon.settings.bandwidth import read_rates
 
-_BYTES: Final = TypeAdapter(ByteSize)
 _HIGHEST_VALUE: Final = 1_000_000
 
 NameArgument = Annotated[
@@ -76,7 +77,17 @@ PriorityOption = Annotated[
 BandwidthOption = Annotated[
     str | None,
     typer.Option(
-        metavar="SIZE", help="At most so much a second, like '10 MiB'.", show_default=False
+        metavar="SIZE",
+        help="At most so much a second: '10 MiB', or '08:00 2 MiB, 18:00 off'.",
+        show_default=False,
+    ),
+]
+StagingOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|full|window",
+        help="What staging keeps of what is stored; '' for the default.",
+        show_default=False,
     ),
 ]
 SameFateOption = Annotated[
@@ -98,17 +109,26 @@ def duration_from(text: str | None, usual: timedelta) -> timedelta:
     return read_duration(text) if text else usual
 
 
-def bandwidth_from(text: str | None) -> int | None:
-    """Bytes a second in `10 MiB`, `10 MiB/s` or `1048576`; None for '' or nothing.
+def rates_from(text: str | None) -> tuple[Stretch, ...]:
+    """Bytes a second in `10 MiB`, `10 MiB/s` or `08:00 2 MiB, 18:00 off`; none for '' or nothing.
 
     Raises:
-        InvalidValue: it is no such size.
+        InvalidValue: it is no such size or list.
+    """
+    return read_rates(text) if text else ()
+
+
+def staging_from(text: str | None) -> StagingChoice | None:
+    """What staging is to keep; None for '' or nothing.
+
+    Raises:
+        InvalidValue: there is no such choice.
     """
     if not text:
         return None
     try:
-        return int(_BYTES.validate_python(text.strip().removesuffix("/s")))
-    except ValidationError as error:
+        return StagingChoice(text)
+    except ValueError as error:
         raise InvalidValue(
-            f"{text!r} is not a bandwidth.", hint="Write bytes a second, like 10 MiB."
+            f"{text!r} is nothing that staging can do.", hint="Write auto, full or window."
         ) from error

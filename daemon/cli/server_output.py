@@ -6,6 +6,7 @@ from typing import Final
 from backends.ssh import fingerprint
 from daemon.bootstrap import Application
 from daemon.cli.output import Json, Output, instant, size
+from daemon.domain.bandwidth import write_stretches
 from daemon.domain.dump import DatabaseDump
 from daemon.domain.duration import write_duration
 from daemon.domain.freezing import USUAL_HOOK_TIMEOUT, Freezing
@@ -48,7 +49,8 @@ def answer(
             ("labels", ", ".join(server.labels)),
             ("value", str(server.value or "")),
             ("first of all", "\n".join(server.priority)),
-            ("bandwidth", f"{size(server.bandwidth)}/s" if server.bandwidth else ""),
+            ("bandwidth", _bandwidth(server)),
+            ("staging", server.staging.value if server.staging else "(default)"),
             *freezing_fields(server.freezing),
             ("dumps", "\n".join(write_line(dump_fields(dump)) for dump in server.dumps)),
             ("at provider", write_line(machine_fields(server.machine)) if server.machine else ""),
@@ -56,6 +58,12 @@ def answer(
             ("registered", instant(server.created_at)),
         )
     )
+
+
+def _bandwidth(server: Server) -> str:
+    if server.rates:
+        return f"{write_stretches(server.rates)} (a second)"
+    return f"{size(server.bandwidth)}/s" if server.bandwidth else ""
 
 
 def freezing_fields(freezing: Freezing) -> tuple[tuple[str, str], ...]:
@@ -142,6 +150,10 @@ def server_json(application: Application, server: Server) -> dict[str, Json]:
         "value": server.value,
         "priority": list(server.priority),
         "bandwidth": server.bandwidth,
+        "rates": [
+            {"begin": f"{each.begin:%H:%M}", "bytes_per_second": each.rate} for each in server.rates
+        ],
+        "staging": server.staging.value if server.staging else None,
         **freezing_json(server.freezing),
         "dumps": [dump_json(dump) for dump in server.dumps],
         "machine": machine_json(server.machine) if server.machine else None,

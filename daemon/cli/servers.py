@@ -34,12 +34,14 @@ from daemon.cli.server_options import (
     PriorityOption,
     SameFateOption,
     ScanOption,
+    StagingOption,
     StoreOption,
     SudoOption,
     ValueOption,
     VerifyOption,
-    bandwidth_from,
     duration_from,
+    rates_from,
+    staging_from,
 )
 from daemon.cli.server_output import answer, login_of, server_json
 from daemon.domain.freezing import NONE, USUAL_HOOK_TIMEOUT, Freezing
@@ -74,6 +76,7 @@ def add(
     value: ValueOption = None,
     priority: PriorityOption = None,
     bandwidth: BandwidthOption = None,
+    staging: StagingOption = None,
     snapshot: SnapshotOption = None,
     accept_same_fate: SameFateOption = None,
     probe: Annotated[
@@ -107,7 +110,8 @@ def add(
             labels=tuple(label or ()),
             value=value or 0,
             priority=tuple(priority or ()),
-            bandwidth=bandwidth_from(bandwidth),
+            rates=rates_from(bandwidth),
+            staging=staging_from(staging),
             freezing=Freezing(kind=snapshot or NONE),
             fate_accepted=bool(accept_same_fate),
             created_at=application.clock.now(),
@@ -170,6 +174,7 @@ def update(
     value: ValueOption = None,
     priority: PriorityOption = None,
     bandwidth: BandwidthOption = None,
+    staging: StagingOption = None,
     accept_same_fate: SameFateOption = None,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -193,7 +198,9 @@ def update(
     with open_application(ctx) as application:
         before = application.registry.server(name)
         if bandwidth is not None:
-            changes["bandwidth"] = bandwidth_from(bandwidth)
+            changes |= {"bandwidth": None, "rates": rates_from(bandwidth)}
+        if staging is not None:
+            changes["staging"] = staging_from(staging)
         if store is not None:
             changes["store"] = store or None
             application.configuration.store(changes["store"])

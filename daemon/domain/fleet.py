@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
+from daemon.domain.bandwidth import write_stretches
 from daemon.domain.contract import Contract
 from daemon.domain.duration import write_duration
 from daemon.domain.freezing import NONE, USUAL_HOOK_TIMEOUT
@@ -91,7 +92,8 @@ def server_fields(server: Server) -> tuple[tuple[str, FieldValue], ...]:
         ("verify_depth", server.verify_depth and server.verify_depth.value),
         ("labels", server.labels),
         ("value", server.value),
-        ("bandwidth", server.bandwidth),
+        ("bandwidth", write_stretches(server.rates) or server.bandwidth),
+        ("staging", server.staging and server.staging.value),
         ("snapshot", None if server.freezing.kind == NONE else server.freezing.kind),
         ("snapshot_required", server.freezing.required),
         ("before_capture", server.freezing.before),

@@ -107,6 +107,8 @@ class Server:
         object.__setattr__(self, "labels", labels)
         if self.rates:
             object.__setattr__(self, "bandwidth", slowest_of(check_stretches(self.rates)))
+            if len(self.rates) == 1:  # the same around the clock
+                object.__setattr__(self, "rates", ())
         _check_weights(self.value, self.bandwidth)
         object.__setattr__(self, "dumps", check_dumps(self.dumps))
         object.__setattr__(self, "created_at", as_utc(self.created_at))

@@ -12,14 +12,14 @@ from daemon.services.fleet_entries import Entry
 #: What to do about a key, where the error's own hint is one for the command line.
 _HINTS: Final = {
     "": "Name what lives by it: `servers`, `stores`, or `subject` in words.",
-    "bandwidth": 'Write it like "10 MiB", or leave it out for no limit.',
+    "bandwidth": 'Write "10 MiB" or "08:00 2 MiB, 18:00 off", or leave it out for no limit.',
     "expires": "Write 2026-12-31 or 2026-12-31T18:00; the zone goes into `timezone`.",
     "host_key": "Copy it from the server's /etc/ssh/ssh_host_ed25519_key.pub.",
     "paths": "Name at least one absolute path.",
     "priority": "Name one of `paths`, or one below them.",
 }
 #: Where the name in a contract is not the key in a file.
-_KEYS: Final = {"course": "phases"}
+_KEYS: Final = {"course": "phases", "rates": "bandwidth"}
 
 
 @dataclass(slots=True, kw_only=True)

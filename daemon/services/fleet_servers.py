@@ -14,6 +14,7 @@ from daemon.errors import InvalidValue
 from daemon.services.fleet_draft import Draft, given, problem_of
 from daemon.services.fleet_entries import Entry
 from daemon.services.fleet_tables import ServerTable, Table
+from daemon.settings.bandwidth import read_rates
 
 #: A key of the right form, and of nobody.
 _SOUND_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5"
@@ -111,8 +112,8 @@ def _server_values(entry: Entry[ServerTable]) -> dict[str, Any]:
         values["host_key"] = host_key_from(key)
     if values.get("identity"):
         values["identity"] = identity_of(entry)
-    if values.get("bandwidth") is not None:
-        values["bandwidth"] = int(values["bandwidth"])
+    if text := values.pop("bandwidth", None):
+        values["rates"] = read_rates(text)
     return values
 
 

@@ -3,11 +3,13 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from daemon.domain.dump import USUAL_TIMEOUT
 from daemon.domain.freezing import USUAL_HOOK_TIMEOUT
+from daemon.domain.staging import StagingChoice
 from daemon.domain.verification import Depth
+from daemon.settings.bandwidth import BandwidthText
 from daemon.settings.planning import Duration
 
 _DATE_FORM: Final = "must be a date, like 2026-12-31 or 2026-12-31T18:00"
@@ -93,7 +95,8 @@ class ServerTable(Table):
     verify_depth: Annotated[Depth | None, Field(strict=False)] = None
     labels: list[str] = []
     value: int = 0
-    bandwidth: ByteSize | None = None
+    bandwidth: BandwidthText | None = None
+    staging: Annotated[StagingChoice | None, Field(strict=False)] = None
     snapshot: str = "none"
     snapshot_required: bool = False
     before_capture: list[str] = []

@@ -7,11 +7,13 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, ByteSize, PlainSerializer, TypeAdapter, WithJsonSchema
 
-from daemon.domain.bandwidth import Bandwidth, Stretch
+from daemon.domain.bandwidth import LOWEST_RATE, Bandwidth, Stretch
+from daemon.errors import InvalidValue
 
 _ENTRY: Final = re.compile(r"(\d\d:\d\d)\s+(.+)", re.ASCII)
 _OFF: Final = "off"
-_LEAST: Final = 1024
+#: What to write instead of what cannot be read.
+RATES_HINT: Final = "Write `10 MiB`, or by the time of the day `08:00 2 MiB, 18:00 off`."
 _SIZE: Final = TypeAdapter(ByteSize)
 
 
@@ -51,9 +53,21 @@ def _read_rate(text: str) -> int:
         rate = int(_SIZE.validate_python(text))
     except ValueError as error:
         raise ValueError(f"has `{text}`, which is no size like `10 MiB`") from error
-    if rate < _LEAST:
-        raise ValueError(f"must be at least {_LEAST} bytes a second")
+    if rate < LOWEST_RATE:
+        raise ValueError(f"must be at least {LOWEST_RATE} bytes a second")
     return rate
+
+
+def read_rates(text: str) -> tuple[Stretch, ...]:
+    """What a person typed: one stretch around the clock, or several. Checked later, with the rest.
+
+    Raises:
+        InvalidValue: it is neither a size nor such a list.
+    """
+    try:
+        return read_bandwidth(text.strip().removesuffix("/s"), "UTC").stretches
+    except ValueError as error:
+        raise InvalidValue(f"The bandwidth {error}.", hint=RATES_HINT) from error
 
 
 #: Bytes a second, or a list of them by the time of the day.

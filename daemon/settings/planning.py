@@ -101,7 +101,8 @@ class PlanningSettings(Section):
         "the day: `08:00 2 MiB, 18:00 off`.",
     )
     bandwidth_timezone: Zone = Field(
-        default="UTC", description="IANA zone of the times in `bandwidth`, of stores too."
+        default="UTC",
+        description="IANA zone of the times in `bandwidth`, of stores and servers too.",
     )
     quiet_hours: tuple[Hours, ...] = Field(
         default=(), description="When only a deadline starts a run, like `08:00-18:00`."

@@ -39,6 +39,21 @@ def test_a_server_is_changed_only_where_it_is_asked(installed: Program) -> None:
     assert after["paths"] == ["/etc"]
 
 
+def test_a_server_has_rates_of_its_own_by_the_time_of_the_day(installed: Program) -> None:
+    installed.add_server("web-1", "--bandwidth", "08:00 2 MiB, 18:00 off", "--staging", "window")
+    shown = installed.ask("server", "show", "web-1")
+    office = {"begin": "08:00", "bytes_per_second": 2 * 1024**2}
+    assert shown["rates"] == [office, {"begin": "18:00", "bytes_per_second": None}]
+    assert (shown["bandwidth"], shown["staging"]) == (2 * 1024**2, "window")
+    assert "08:00 2 MiB, 18:00 off" in installed.do("server", "show", "web-1")
+    installed.do("server", "update", "web-1", "--bandwidth", "5 MiB/s", "--staging", "")
+    after = installed.ask("server", "show", "web-1")
+    assert (after["bandwidth"], after["rates"], after["staging"]) == (5 * 1024**2, [], None)
+    wrong = installed.fail("server", "update", "web-1", "--bandwidth", "18:00 off, 08:00 2 MiB")
+    assert "order of the day" in wrong["message"]
+    assert installed.fail("server", "update", "web-1", "--staging", "none")["hint"]
+
+
 def test_wrong_values_are_refused_before_anything_is_recorded(installed: Program) -> None:
     add = ("server", "add")
     key = ("--host-key", HOST_KEY)

@@ -1,14 +1,17 @@
 """What is exported means the same when it is imported again."""
 
 from dataclasses import replace
+from datetime import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.contract import Contract, close
 from daemon.domain.difference import compare
 from daemon.domain.fleet import Fleet
+from daemon.domain.staging import StagingChoice
 from daemon.errors import AlreadyExists, InvalidValue
 from daemon.services.fate_guard import FateGuard
 from daemon.services.fleet_building import build
@@ -83,6 +86,17 @@ def test_only_what_is_no_default_is_written() -> None:
     keys = [line.split(" = ")[0] for line in text.splitlines() if " = " in line]
     assert keys == ["host", "user", "host_key", "paths", "bandwidth"]
     assert 'bandwidth = "10 MiB"' in text
+
+
+def test_rates_of_the_day_and_staging_come_back_as_they_went() -> None:
+    rates = (Stretch(begin=time(8), rate=2 * 1024**2), Stretch(begin=time(18, 30), rate=None))
+    server = a_server(rates=rates, staging=StagingChoice.WINDOW)
+
+    text = write_toml(Fleet(servers=(server,)))
+
+    assert 'bandwidth = "08:00 2 MiB, 18:30 off"' in text
+    (again,) = build(read_toml(source(text)), Fleet(), NOW).fleet.servers
+    assert (again.rates, again.staging) == (rates, StagingChoice.WINDOW)
 
 
 def test_closed_contracts_are_left_out() -> None:

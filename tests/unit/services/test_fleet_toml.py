@@ -65,8 +65,10 @@ def test_an_instant_with_an_offset_is_answered_with_the_civil_time_in_utc() -> N
         ('labels = ["Prod"]', "15: [servers.web-2] `labels` cannot be used: 'Prod' cannot be a"),
         ('excludes = ["- x"]', "15: [servers.web-2] `excludes` cannot be used: The exclude"),
         ('priority = ["/x"]', "12: [servers.web-2] cannot be used: The precious path /x is not"),
-        ('bandwidth = "fast"', "15: [servers.web-2] `bandwidth` could not parse value and unit"),
-        ("bandwidth = 3", "15: [servers.web-2] `bandwidth` cannot be used: A bandwidth of 3 bytes"),
+        ('bandwidth = "fast"', "15: [servers.web-2] `bandwidth` has `fast`, which is no size like"),
+        ("bandwidth = 3", "15: [servers.web-2] `bandwidth` must be at least 1024 bytes a second"),
+        ('bandwidth = "18:00 off, 08:00 2 MiB"', "15: [servers.web-2] `bandwidth` must name its"),
+        ('staging = "none"', "15: [servers.web-2] `staging` must be 'auto', 'full' or 'window'"),
         ("value = -1", "15: [servers.web-2] `value` cannot be used: The value -1 is not one of"),
     ],
 )
