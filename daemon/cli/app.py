@@ -6,6 +6,7 @@ its module has a `typer.Typer` called `app`, which either is the group of that n
 command of that name.
 """
 
+import atexit
 import io
 import os
 import signal
@@ -172,13 +173,14 @@ def backup_now() -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process; where that was ordered, without waiting for any thread.
+    """End the process without waiting for any thread, and without taking the program apart.
 
     Python waits for the threads of pools, and one of them may wait for a store that does not
-    answer. Everything that has to be put in order has been by now.
+    answer; and it gives back each object by itself, which takes longer than many a command.
+    Everything that has to be put in order has been by now, or is at hand of `atexit`.
     """
     if code != ExitCode.INTERRUPTED:
-        sys.exit(code)
+        atexit._run_exitfuncs()  # noqa: SLF001 - the one way to call them
     # Safe to pass over: whoever read our output is gone.
     with suppress(OSError, ValueError):
         sys.stdout.flush()
