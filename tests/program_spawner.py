@@ -48,11 +48,13 @@ class Spawner:
 def serve() -> None:
     """Fork once for each request, until there are none."""
     from daemon.cli.app import COMMANDS  # noqa: PLC0415 - the importing side needs none of it
+    from tests.program_with_cheap_keys import make_keys_cheap  # noqa: PLC0415 - likewise
 
     for module in {*(module for module, _ in COMMANDS.values()), *_LOADED}:
         # What cannot be imported fails again in the child that needs it, and is reported there.
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    make_keys_cheap()
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.parts.installation import Installation
-from tests.parts.program import Program
+from tests.parts.program import PROGRAM, Program
 
 #: Seconds; nothing here takes so long on an idle machine.
 PATIENCE = 90
@@ -61,7 +61,7 @@ class Daemon:
         self._heard: list[str] = []
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*before, sys.executable, "-W", "error", "-m", "daemon", "--log-json", "run"],
+                [*before, sys.executable, "-W", "error", "-m", PROGRAM, "--log-json", "run"],
                 env={**program.surroundings, "NOTIFY_SOCKET": f"@{address}"},
                 cwd=program.folder,
                 stdin=subprocess.DEVNULL,

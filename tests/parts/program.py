@@ -14,6 +14,8 @@ import pytest
 
 from tests.program_spawner import ROOT, Spawner
 
+#: `daemon`, but for what a new repository's key costs.
+PROGRAM = "tests.program_with_cheap_keys"
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0hqWfTAoQfkLmY5NkQ6Fn8l5pS1Q8mXn4vH2cT7bRw"
 
 
@@ -83,7 +85,7 @@ class Program:
     def start(self, *words: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
         """Start a new interpreter with one command line, for tests of the process itself."""
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "daemon", *words],
+            [sys.executable, "-W", "error", "-m", PROGRAM, *words],
             env=self.surroundings,
             cwd=self.folder,
             stdin=stdin,
