@@ -88,6 +88,11 @@ class FrozenCaptures:
         assert restore_tree(reader, tree, place, durable=False).complete
         return place / self.source.relative_to("/")
 
+    def arrived(self) -> list[Path]:
+        """Files in staging that are complete."""
+        image = Staging(self.folder / "staging").image / self.source.relative_to("/")
+        return [file for file in image.glob("[!.]*") if file.is_file()]
+
     def left(self) -> list[Leftover]:
         """What these captures have left on the server."""
         return [each for each in leftovers(self._commands) if each.name == self.run]

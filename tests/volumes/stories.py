@@ -4,7 +4,8 @@ import os
 import secrets
 import shutil
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from tests.throwaway_sshd import Sshd
 from tests.volumes.ground import MIB, Ground, run
 
 _CAPTURES = 5
-_BANDWIDTH = 4 * MIB
+_BANDWIDTH = 2 * MIB
+#: Files that have arrived by the time the snapshot overflows.
+_ARRIVED = 4
 
 Story = Callable[[Ground, FrozenCaptures], None]
 
@@ -67,7 +70,7 @@ def a_snapshot_that_overflows_ends_the_pull(ground: Ground, captures: FrozenCapt
     for name, content in before.items():
         (ground.place / name).write_bytes(content)
     run("sync")
-    flood = threading.Timer(2, _rewrite, (ground, before))
+    flood = threading.Thread(target=_flood, args=(ground, captures, before))
     report = captures.capture(during=flood.start, bandwidth=_BANDWIDTH)
     flood.join()
     assert isinstance(report.cut, SnapshotLost), report.cut
@@ -78,7 +81,10 @@ def a_snapshot_that_overflows_ends_the_pull(ground: Ground, captures: FrozenCapt
     assert captures.left() == []
 
 
-def _rewrite(ground: Ground, files: dict[str, bytes]) -> None:
+def _flood(ground: Ground, captures: FrozenCaptures, files: Iterable[str]) -> None:
+    """Write all files anew as soon as some have arrived."""
+    while len(captures.arrived()) < _ARRIVED:
+        time.sleep(0.05)
     for name in files:
         (ground.place / name).write_bytes(os.urandom(MIB))
     run("sync")
