@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace sudo systemd procps iproute2 mariadb-server-core mariadb-client
 WORKERS ?= 2
+# One more than there are processors: many tests wait for a server or a clock.
+TESTERS ?= $(shell echo $$(($$(nproc) + 1)))
 
 .PHONY: help demo test check format bench soak venv packages constraints clean
 
@@ -20,7 +22,7 @@ demo: venv ## The whole thing on this machine, in a folder of its own (.demo, or
 	@$(BIN)/python deploy/demo.py
 
 test: packages check ## Install and run everything: linters, types, import contracts, tests
-	@$(BIN)/pytest -q -n $(WORKERS) --ignore=tests/benchmarks
+	@$(BIN)/pytest -q -n $(TESTERS) --dist worksteal --ignore=tests/benchmarks
 
 check: venv ## Linters, formatting, types and import contracts, without the tests
 	@$(BIN)/ruff check --quiet
