@@ -19,7 +19,7 @@ from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Plan
 from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.provider_copy import PlannedCopy, ProviderCopy
-from daemon.errors import LapseguardError, RunActive
+from daemon.errors import LapseguardError
 from daemon.services.provider_making import ProviderTools, begin_copy, look_again, remove_copy
 
 _LOG = structlog.get_logger("lapseguard")
@@ -78,11 +78,16 @@ class CopyWatch:
             if self._is_due(copy.run):
                 self._start(copy.server, partial(self._remove, copy))
 
+    def wait(self, seconds: float) -> bool:
+        """Wait until nothing is being asked; false if that takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._busy, seconds)
+
     def close(self, seconds: float) -> None:
         """Begin nothing any more, and wait so long for what is being asked."""
         with self._changed:
             self._closed = True
-            self._changed.wait_for(lambda: not self._busy, seconds)
+        self.wait(seconds)
 
     def _is_due(self, key: str) -> bool:
         with self._changed:
@@ -105,7 +110,8 @@ class CopyWatch:
     def _carry_out(self, server: str, work: Callable[[], None]) -> None:
         try:
             work()
-        except RunActive as error:
+        except LapseguardError as error:
+            # Somebody else does it, or a person has changed what is on record meanwhile.
             self._put_off(server, _REST)
             _LOG.info("provider_copy.left", server=server, message=str(error))
         except Exception as error:  # noqa: BLE001 - no server may keep the others from their turn
