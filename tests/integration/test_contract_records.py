@@ -9,6 +9,9 @@ import pytest
 from daemon.domain.acknowledgement import Acknowledgement, Decision
 from daemon.domain.audit import verify_chain
 from daemon.domain.contract import Expiry, close, renew
+from daemon.domain.dump import DatabaseDump
+from daemon.domain.freezing import Freezing
+from daemon.domain.machine import ProviderMachine
 from daemon.domain.phase import Course, Phase
 from daemon.errors import AlreadyExists, InvalidValue, NotFound, UnknownTimeZone
 from tests.factories import NOW, a_contract, a_server
@@ -51,6 +54,12 @@ def test_everything_said_of_a_server_comes_back_and_is_on_record(open_unit):
         priority=("/srv/www/db",),
         bandwidth=2**40,
         fate_accepted=True,
+        freezing=Freezing(before=("pause", "a b"), hook_timeout=timedelta(minutes=7)),
+        dumps=(
+            DatabaseDump(kind="postgres", database="shöp", port=5433, timeout=timedelta(hours=1)),
+            DatabaseDump(kind="command", argv=("/opt/dump", "-x 1")),
+        ),
+        machine=ProviderMachine(kind="ebs", id="i-0123456789abcdef0", region="cn-north-1"),
     )
     with open_unit() as unit:
         unit.servers.add(server)
@@ -62,6 +71,8 @@ def test_everything_said_of_a_server_comes_back_and_is_on_record(open_unit):
         assert payload["priority"] == ["/srv/www/db"]
         assert (payload["value"], payload["bandwidth"]) == (900, 2**40)
         assert payload["fate_accepted"] is True
+        assert payload["dumps"][0]["database"] == "shöp"
+        assert payload["machine"]["region"] == "cn-north-1"
 
 
 def test_everything_said_of_a_contract_comes_back_and_is_on_record(open_unit):
