@@ -34,6 +34,9 @@ class BlobKind(enum.Enum):
     DATA = "data"
     TREE = "tree"
 
+    # It is looked up for each blob again and again; that of `Enum` is made in Python each time.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackReceipt:

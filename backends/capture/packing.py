@@ -103,28 +103,29 @@ class Packing:
         descriptor = os.open(place, OPEN_FLAGS)
         try:
             stat = os.fstat(descriptor)
+            small = self._read_small(descriptor, stat.st_size)
+            # The mark comes before the first byte goes: what was read without it was all there.
             if is_vacated(descriptor):
                 return self._ledger.find(stat)
-            stored = self._store_small(descriptor, stat.st_size)
-            if stored is None:
-                stored = self.store(_Halting(descriptor, self._halt))
-                stat = os.fstat(descriptor)
-            # The mark comes before the first byte goes: what was read without it was all there.
+            if small:
+                return self.enter(self._writer.save_small(small), stat, checksum)
+            stored = self.store(_Halting(descriptor, self._halt))
+            stat = os.fstat(descriptor)
             if is_vacated(descriptor):
                 return self._ledger.find(stat)
         finally:
             os.close(descriptor)
         return self.enter(stored, stat, checksum)
 
-    def _store_small(self, descriptor: int, size: int) -> StoredFile | None:
-        """By a single read, as most files can be; None where there is more or less to read."""
-        if size > SMALLEST or self._halt.is_over():
-            return None
-        content = os.pread(descriptor, size + 1, 0) if size else b""
-        if not content or len(content) != size:
-            return None
+    def _read_small(self, descriptor: int, size: int) -> bytes:
+        """By a single read, as most files can be; empty where there is more or less to read."""
+        if size > SMALLEST or not size or self._halt.is_over():
+            return b""
+        content = os.pread(descriptor, size + 1, 0)
+        if len(content) != size:
+            return b""
         self._progress.count_read(size)
-        return self._writer.save_small(content)
+        return content
 
 
 class _Counting:

@@ -49,18 +49,18 @@ class BlobTable:
     def __contains__(self, blob_id: bytes) -> bool:
         return self.first_row(blob_id) is not None
 
-    def add(self, blob_id: bytes, place: Place) -> bool:
-        """Append a row; False where the blob is known at this very place."""
+    def add(self, blob_id: bytes, *, pack: int, offset: int, length: int, plain: int) -> bool:
+        """Append a row, see `Place`; False where the blob is known at this very place."""
         if self.first_row(blob_id) is not None:
             for row in self._rows(blob_id):
-                if (self._packs[row], self._offsets[row]) == (place.pack, place.offset):
+                if (self._packs[row], self._offsets[row]) == (pack, offset):
                     return False
         # Readers find a row by its slot, so the slot comes last.
         self._ids += blob_id
-        self._offsets.append(place.offset)
-        self._lengths.append(place.length)
-        self._plains.append(place.plain)
-        self._packs.append(place.pack)
+        self._offsets.append(offset)
+        self._lengths.append(length)
+        self._plains.append(plain)
+        self._packs.append(pack)
         self._link(self._slots, blob_id, len(self._packs))
         if len(self._packs) * 3 > len(self._slots) * 2:
             self._grow()

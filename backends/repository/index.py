@@ -79,13 +79,13 @@ class Index:
         with self._adding:
             number = self._number(pack)
             for blob in blobs:
-                place = Place(
+                self._tables[blob.kind].add(
+                    blob.id,
                     pack=number,
                     offset=blob.offset,
                     length=blob.length,
                     plain=blob.uncompressed_length or 0,
                 )
-                self._tables[blob.kind].add(blob.id, place)
 
     def has(self, kind: BlobKind, blob_id: BlobId) -> bool:
         """Whether the blob is stored."""

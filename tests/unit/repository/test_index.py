@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backends.errors import RepositoryDamaged
-from backends.repository.blobtable import BlobTable, Place
+from backends.repository.blobtable import BlobTable
 from backends.repository.index import (
     Index,
     IndexedPack,
@@ -105,7 +105,7 @@ def test_a_table_finds_all_that_it_was_given_and_nothing_else(ids, data):
     known = set(data.draw(st.lists(st.sampled_from(ids), unique=True))) if ids else set()
     table = BlobTable()
     for number, blob_id in enumerate(sorted(known)):
-        table.add(blob_id, Place(pack=number, offset=1, length=2, plain=3))
+        table.add(blob_id, pack=number, offset=1, length=2, plain=3)
 
     assert {blob_id for blob_id in ids if blob_id in table} == known
     assert [table.first_pack(blob_id) for blob_id in sorted(known)] == list(range(len(known)))
@@ -114,7 +114,7 @@ def test_a_table_finds_all_that_it_was_given_and_nothing_else(ids, data):
 def test_a_table_grows_without_losing_anything():
     table, ids = BlobTable(), [os.urandom(32) for _ in range(5000)]
     for number, blob_id in enumerate(ids):
-        table.add(blob_id, Place(pack=number, offset=0, length=0, plain=0))
+        table.add(blob_id, pack=number, offset=0, length=0, plain=0)
 
     assert [table.first_pack(blob_id) for blob_id in ids] == list(range(5000))
 
@@ -122,7 +122,7 @@ def test_a_table_grows_without_losing_anything():
 def test_ids_that_fall_on_the_same_slot_are_told_apart():
     table, ids = BlobTable(), [bytes(8) + bytes([number]) * 24 for number in range(100)]
     for number, blob_id in enumerate(ids):
-        table.add(blob_id, Place(pack=number, offset=0, length=0, plain=0))
+        table.add(blob_id, pack=number, offset=0, length=0, plain=0)
 
     assert [table.first_pack(blob_id) for blob_id in ids] == list(range(100))
 
