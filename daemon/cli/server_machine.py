@@ -63,6 +63,13 @@ def set_machine(
     """Let the provider copy a server's disks, as when ssh no longer works.
 
     No credentials are kept here: ebs takes them from where every AWS program does.
+
+    With the kind command, three programs of your own run on this host.
+    LAPSEGUARD_RUN tells them the run, and LAPSEGUARD_MACHINE what to copy.
+    To create and to find print JSON:
+    {"machine": "…", "copies": [{"id": "…", "volume": "…", "size": 1073741824,
+    "state": "pending", "begun_at": "2026-11-23T06:01:01Z"}]}
+    The state is pending, completed or failed. To find nothing, print nothing.
     """
     known = ProviderMachine(
         kind=kind,

@@ -17,6 +17,7 @@ from daemon.domain.server import Server
 from daemon.errors import ExitCode, code_for, hint_for
 from daemon.printable import printable
 from daemon.services.measurement import record_size
+from daemon.services.recommendation import missing_snapshots
 from daemon.services.request import pull_spec
 
 #: Seconds by which a clock may be off before anybody should care.
@@ -78,6 +79,8 @@ def faults_of(server: Server, found: ServerProbe) -> Iterator[str]:
             yield f"{path.path} cannot be saved: {path.kind.problem}"
         elif not server.sudo and path.readable.value is False:
             yield f"{path.path} may not be read by {server.user}"
+    if found.source is not None:
+        yield from missing_snapshots(server, found.source)
 
 
 def _is_there(path: PathProbe) -> bool:

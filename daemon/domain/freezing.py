@@ -8,9 +8,10 @@ from daemon.domain.duration import check_timeout
 from daemon.errors import InvalidValue
 
 NONE: Final = "none"
+AUTO: Final = "auto"
 HOOK: Final = "hook"
 #: What `--snapshot` takes; `auto` tries what the file systems have.
-KINDS: Final = (NONE, "auto", "btrfs", "lvm", "zfs", HOOK)
+KINDS: Final = (NONE, AUTO, "btrfs", "lvm", "zfs", HOOK)
 USUAL_HOOK_TIMEOUT: Final = timedelta(minutes=5)
 _LONGEST_HOOK: Final = timedelta(days=1)
 

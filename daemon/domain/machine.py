@@ -75,7 +75,7 @@ class ProviderMachine:
         if not (self.create and self.find and self.delete):
             raise InvalidValue(
                 "Three commands are needed: to begin a snapshot, to find it and to delete it.",
-                hint="They say on standard output what they did; see the manual for the form.",
+                hint="`lapseguard server machine set --help` says what they are told, and print.",
             )
         if self.region is not None or self.profile is not None:
             raise InvalidValue(

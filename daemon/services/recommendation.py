@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from backends.database_probe import DatabaseProbe
 from backends.source_probe import SourceProbe
 from daemon.domain.dump import MARIADB, MYSQL, POSTGRES, POSTGRES_GLOBALS, REDIS, DatabaseDump
-from daemon.domain.freezing import NONE
+from daemon.domain.freezing import AUTO, HOOK, NONE
 from daemon.domain.server import Server
 from daemon.errors import InvalidValue
 
@@ -25,12 +25,28 @@ def recommend(server: Server, found: SourceProbe) -> tuple[str, ...]:
     return (*_freezing(server, found), *_dumps(server, found))
 
 
+def missing_snapshots(server: Server, found: SourceProbe) -> Iterator[str]:
+    """Why a server whose record requires snapshots cannot be captured, a sentence each."""
+    wanted = server.freezing
+    if not wanted.required or wanted.kind in {NONE, HOOK}:
+        return
+    for volume in found.volumes:
+        if not volume.kind:
+            why = volume.problem
+        elif wanted.kind not in {AUTO, volume.kind}:
+            why = f"it is on {volume.fstype}, not for {wanted.kind}"
+        else:
+            continue
+        yield f"{volume.target} cannot be frozen, which the server's record requires: {why}"
+
+
 def _freezing(server: Server, found: SourceProbe) -> Iterator[str]:
-    if server.freezing.kind != NONE or not found.can_freeze:
+    if server.freezing.kind == HOOK or not found.can_freeze:
         return
     if not found.is_root and not server.sudo:
         yield f"lapseguard server update {server.name} --sudo"
-    yield f"lapseguard server freeze {server.name} --snapshot auto"
+    if server.freezing.kind == NONE:
+        yield f"lapseguard server freeze {server.name} --snapshot auto"
 
 
 def _dumps(server: Server, found: SourceProbe) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """What a probe found becomes the commands that make better copies, and no more than these."""
 
+import pytest
+
 from backends.database_probe import DatabaseProbe
 from backends.source_probe import SourceProbe, VolumeProbe
 from daemon.domain.dump import DatabaseDump
 from daemon.domain.freezing import Freezing
-from daemon.services.recommendation import recommend
+from daemon.services.recommendation import missing_snapshots, recommend
 from tests.factories import a_server
 
 BTRFS = VolumeProbe(target="/srv", fstype="btrfs", kind="btrfs")
@@ -25,7 +27,27 @@ def test_nothing_is_recommended_that_is_so_or_cannot_be() -> None:
     frozen = a_server(freezing=Freezing(kind="auto"))
 
     assert recommend(a_server(), SourceProbe(volumes=(live,))) == ()
-    assert recommend(frozen, SourceProbe(volumes=(BTRFS,))) == ()
+    assert recommend(frozen, SourceProbe(volumes=(BTRFS,), is_root=True)) == ()
+
+
+def test_a_login_that_cannot_freeze_what_its_record_asks_for_is_to_use_sudo() -> None:
+    frozen = a_server(freezing=Freezing(kind="auto"))
+
+    (command,) = recommend(frozen, SourceProbe(volumes=(BTRFS,)))
+    assert command == "lapseguard server update web-1 --sudo"
+
+
+@pytest.mark.parametrize(
+    ("kind", "faults"), [("auto", ["/ "]), ("btrfs", ["/ "]), ("zfs", ["/ ", "/srv "])]
+)
+def test_what_is_required_and_cannot_be_frozen_is_a_fault(kind: str, faults: list[str]) -> None:
+    live = VolumeProbe(target="/", fstype="ext4", problem="ext4 has no snapshots here")
+    found = SourceProbe(volumes=(live, BTRFS))
+
+    said = list(missing_snapshots(a_server(freezing=Freezing(kind=kind, required=True)), found))
+
+    assert [each.partition("cannot be frozen")[0] for each in said] == faults
+    assert list(missing_snapshots(a_server(freezing=Freezing(kind=kind)), found)) == []
 
 
 def test_each_database_of_postgres_and_what_none_of_them_holds_is_to_be_dumped() -> None:
