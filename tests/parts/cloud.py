@@ -3,6 +3,7 @@
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -14,12 +15,21 @@ from tests.parts.requirement import require
 if TYPE_CHECKING:
     from types_boto3_ec2.client import EC2Client
 
-__all__ = ["Progress", "client", "cloud", "cloud_keys", "instance", "slow_provider"]
+__all__ = [
+    "Progress",
+    "client",
+    "cloud",
+    "cloud_keys",
+    "instance",
+    "machine_image",
+    "slow_provider",
+]
 
 REGION = "eu-central-1"
 _KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
+@cache
 def client(endpoint: str, attempts: int = 1) -> "EC2Client":
     return boto3.client(
         "ec2",
@@ -50,12 +60,17 @@ def cloud() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def machine_image(cloud: str) -> str:
+    """What new machines are made of; there are many, and listing them takes its time."""
+    return client(cloud).describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+
+
 @pytest.fixture
-def instance(cloud: str) -> str:
+def instance(cloud: str, machine_image: str) -> str:
     """A machine with a boot disk of 8 GiB and another of 10."""
     ec2 = client(cloud)
-    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
-    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]
+    made = ec2.run_instances(ImageId=machine_image, MinCount=1, MaxCount=1)["Instances"][0]
     zone = made["Placement"]["AvailabilityZone"]
     disk = ec2.create_volume(Size=10, AvailabilityZone=zone)["VolumeId"]
     ec2.attach_volume(VolumeId=disk, InstanceId=made["InstanceId"], Device="/dev/sdf")
