@@ -37,7 +37,7 @@ def add(
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[-- COMMAND...]",
+            metavar="-- COMMAND",
             help="With the kind command: prints the copy; words, and no shell.",
             show_default=False,
         ),
@@ -78,7 +78,7 @@ def add(
 ) -> None:
     """Have a database dumped with every backup.
 
-    No password is kept here: the server logs in by its own rules, ~/.pgpass or ~/.my.cnf.
+    No password is kept here: the server has ~/.pgpass, ~/.my.cnf or peer rules.
     """
     dump = DatabaseDump(
         kind=kind,
@@ -104,7 +104,7 @@ def list_dumps(
     server: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]", help="One server; else all.", autocompletion=complete_server
+            metavar="NAME", help="One server; else all.", autocompletion=complete_server
         ),
     ] = None,
     *,
