@@ -44,6 +44,15 @@ def complete_dump(ctx: typer.Context, incomplete: str) -> Sequence[str]:
     return [name for name in dumps if name.startswith(incomplete)]
 
 
+def complete_one_of(words: Sequence[str]) -> Callable[[str], list[str]]:
+    """Any of a few words that are always the same."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
 def complete_store(ctx: typer.Context, incomplete: str) -> Sequence[str]:
     """Stores that the settings name."""
     stores = _ask(ctx, lambda application: sorted(application.configuration.settings.stores))

@@ -5,13 +5,19 @@ from typing import Annotated
 
 import typer
 
+from daemon.cli.completion import complete_one_of
 from daemon.domain.duration import write_duration
 from daemon.domain.freezing import KINDS, USUAL_HOOK_TIMEOUT
 from daemon.errors import InvalidValue
 
 SnapshotOption = Annotated[
     str | None,
-    typer.Option(metavar="KIND", help=f"One of {', '.join(KINDS)}.", show_default=False),
+    typer.Option(
+        metavar="KIND",
+        help=f"One of {', '.join(KINDS)}.",
+        show_default=False,
+        autocompletion=complete_one_of(KINDS),
+    ),
 ]
 RequiredOption = Annotated[
     bool | None,

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import typer
 
-from daemon.cli.completion import complete_dump, complete_server
+from daemon.cli.completion import complete_dump, complete_one_of, complete_server
 from daemon.cli.opening import open_application
 from daemon.cli.output import Json, JsonOption, Output
 from daemon.cli.server_options import NameArgument, duration_from
@@ -20,10 +20,6 @@ app: Final = typer.Typer(
 )
 
 
-def _complete_kind(incomplete: str) -> list[str]:
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
-
-
 @app.command()
 def add(
     ctx: typer.Context,
@@ -31,7 +27,9 @@ def add(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help=f"One of {', '.join(KINDS)}.", autocompletion=_complete_kind
+            metavar="KIND",
+            help=f"One of {', '.join(KINDS)}.",
+            autocompletion=complete_one_of(KINDS),
         ),
     ],
     command: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 import typer
 
+from daemon.cli.completion import complete_one_of
 from daemon.cli.freezing_options import words_from
 from daemon.cli.opening import open_application
 from daemon.cli.output import JsonOption, Output
@@ -15,10 +16,6 @@ from daemon.domain.machine import KINDS, ProviderMachine
 app: Final = typer.Typer(
     no_args_is_help=True, help="What the provider calls a server, so that it can copy its disks."
 )
-
-
-def _complete_kind(incomplete: str) -> list[str]:
-    return [kind for kind in KINDS if kind.startswith(incomplete)]
 
 
 def _command(help_text: str) -> typer.models.OptionInfo:
@@ -35,7 +32,9 @@ def set_machine(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help=f"One of {', '.join(KINDS)}.", autocompletion=_complete_kind
+            metavar="KIND",
+            help=f"One of {', '.join(KINDS)}.",
+            autocompletion=complete_one_of(KINDS),
         ),
     ],
     machine: Annotated[

@@ -121,6 +121,7 @@ def test_completion_knows_what_there_is_by_name(installed: Program) -> None:
         "postgres",
         "postgres-globals",
     ]
+    assert complete(installed, "lapseguard server freeze web-1 --snapshot a") == ["auto"]
     installed.do("server", "dump", "add", "web-1", "redis")
     assert complete(installed, "lapseguard server dump remove web-1 r") == ["redis.rdb"]
     assert complete(installed, "lapseguard server dump remove web-2 r") == []
