@@ -10,8 +10,9 @@ import os
 import stat as file_type
 from collections.abc import Callable, Collection, Iterable
 
-from backends.capture.cut import Cut, may_be_kept
-from backends.capture.doubt import is_untouched, move_time
+from backends.capture.contents import Contents
+from backends.capture.cut import Cut
+from backends.capture.doubt import is_untouched
 from backends.capture.edition import Edition, ImageBase, TreeTexts
 from backends.capture.entries import (
     Entry,
@@ -26,14 +27,11 @@ from backends.capture.entries import (
     sha256_of,
 )
 from backends.capture.grafting import PLACE, Graft, is_due, uproot
-from backends.capture.halt import Halt, NoHalt
-from backends.capture.ledger import Ledger, StoredContent
+from backends.capture.halt import Halt
+from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
-from backends.capture.recall import content_before
 from backends.capture.selection import Selection
 from backends.capture.touched import Touched
-from backends.capture.vacancy import is_vacated
-from backends.errors import LocalPathUnusable, StagedContentGone
 from backends.repository.index import Index
 from backends.repository.tree import Node, NodeType
 from backends.repository.treetext import decode_entry, join_tree
@@ -70,21 +68,24 @@ class ImageWalk:
         self._cut = cut
         self._edition = edition
         self._texts = TreeTexts(load_blob)
-        self._parent: BlobId | None = None
-        self._halt = halt or NoHalt()
         self._graft = graft
         self._image = image
         self._writer = writer
         self._index = index
-        self._ledger = ledger
-        self._packing = packing
         self._load_tree = load_tree
         self._on_file = on_file
-        self._sha256_before = sha256_before
+        self._contents = Contents(
+            index=index,
+            ledger=ledger,
+            packing=packing,
+            load_tree=load_tree,
+            sha256_before=sha256_before,
+            cut=cut,
+            halt=halt,
+        )
         self.totals = edition.base.totals() if edition else ImageTotals()
         #: Paths of staged entries that are not in the trees, of a pull that broke off.
         self.left_out: set[bytes] = set()
-        self._refused: set[int] = set()
         #: Packs that were there before and hold something of this image.
         self.packs: set[bytes] = set(edition.base.packs) if edition else set()
         #: Inode by path of entries with several names.
@@ -101,7 +102,7 @@ class ImageWalk:
             LocalPathUnusable: the image itself cannot be read.
             EditImpossibleError: the parent cannot be edited.
         """
-        self._parent = parent
+        self._contents.parent = parent
         touched = self._edition.touched if self._edition else None
         stack = [self._open(b"", self._image, selection, parent, touched)]
         self._uproot(stack[0])
@@ -305,7 +306,7 @@ class ImageWalk:
             self._add(folder, entry.path, describe(entry, kind))
 
     def _fill(self, folder: Folder, entry: Entry, known: Node | None) -> None:
-        record = self._take_stored(entry, known)
+        record = self._contents.find(entry, known)
         if record is None:
             self.left_out.add(entry.path)
             return
@@ -323,75 +324,6 @@ class ImageWalk:
         for blob in blobs:
             if (pack := self._index.pack_of(kind, blob)) is not None:
                 self.packs.add(pack)
-
-    def _take_stored(self, entry: Entry, known: Node | None) -> FileRecord | None:
-        """What was stored in this run, or is now; None where it is left out.
-
-        A file of which only the attributes changed was touched, so it is read again. Where that
-        gives the parent's content, it still is what the source sent and was compared with then.
-        """
-        stored = None if entry.stat.st_ino in self._refused else self._ledger.find(entry.stat)
-        if stored is None and is_vacated(entry.place):
-            return self._recall(entry, known)
-        content = stored or self._read(entry, known)
-        if content is None:
-            return None
-        same = not content.compared and self._is_as_before(entry.path, content, known)
-        if self._cut and not same and (stored is None or stored.doubtful):
-            self._refused.add(entry.stat.st_ino)
-            return None
-        return FileRecord(
-            path=entry.path,
-            size=content.size,
-            blobs=content.blobs,
-            sha256=content.sha256,
-            compared=content.compared,
-            unchanged=same,
-        )
-
-    def _recall(self, entry: Entry, known: Node | None) -> FileRecord | None:
-        """The content of a file whose data is gone, which then is the parent's."""
-        blobs = content_before(
-            entry.stat,
-            known,
-            parent=self._parent,
-            load_tree=self._load_tree,
-            index=self._index,
-        )
-        if blobs is not None:
-            return FileRecord(
-                path=entry.path,
-                size=entry.stat.st_size,
-                blobs=blobs,
-                sha256=sha256_of(blobs),
-                compared=False,
-                unchanged=True,
-            )
-        if self._cut is not None:
-            # A window may be at this very file; and the next pull asks for what is really gone.
-            return None
-        move_time(entry.place)
-        raise StagedContentGone(
-            f"The data of the staged file {os.fsdecode(entry.path)!r} is gone, and the "
-            "repository no longer has it."
-        )
-
-    def _read(self, entry: Entry, known: Node | None) -> StoredContent | None:
-        if self._cut is not None and not may_be_kept(entry.stat, known):
-            return None
-        content = self._packing.pack(entry.place, None)
-        if content is None and not self._halt.is_over():
-            raise LocalPathUnusable(
-                f"The staged file {os.fsdecode(entry.place)!r} was removed while it was read.",
-                hint="Nobody but Lapseguard may write to the staging folder.",
-            )
-        return content
-
-    def _is_as_before(self, path: bytes, content: StoredContent, known: Node | None) -> bool:
-        """Whether the parent snapshot had the same content, also where its folder is damaged."""
-        if known is not None and known.content == content.blobs:
-            return True
-        return self._sha256_before(path) == content.sha256
 
     def _save(self, folder: Folder) -> BlobId:
         parent = folder.parent
