@@ -188,3 +188,25 @@ def test_programs_of_the_operators_own_copy_into_an_account_apart(
     assert (row["state"], row["bytes"]) == ("complete", 1000)
     assert row["provider_copy"]["same_fate"] is False
     assert "vault-7" in row["provider_copy"]["fate"]
+
+
+def test_what_is_planned_and_foreseen_has_the_providers_part(installed: Program) -> None:
+    installed.add_server()
+    installed.do(
+        *("server", "machine", "set", "web-1", "command", "m1"),
+        *("--create", "false", "--find", "false", "--delete", "false"),
+    )
+    phases = ("--phase", "stopped:0:snapshot", "--phase", "released:9000d:-")
+    installed.add_contract("c-1", PAST, *phases)
+
+    planned = [row for row in installed.ask("plan") if row["reason"] == "provider snapshot"]
+    foreseen = installed.ask("simulate", "--until", "2050-01-01")
+    (drawn,) = installed.ask("timeline")
+
+    (row,) = planned
+    assert (row["server"], row["contract"], row["kind"]) == ("web-1", "c-1", "rescue")
+    assert row["start_by"].startswith("2051-06-2")
+    assert "ssh has ended" in row["explanation"]
+    assert "provider snapshot" in installed.do("plan")
+    assert [each["event"] for each in foreseen].count("provider snapshot") == 1
+    assert len(drawn["provider_copies"]) == 1
