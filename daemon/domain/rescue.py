@@ -24,6 +24,11 @@ from daemon.domain.run import RunKind
 Stretch: TypeAlias = tuple[datetime, datetime]
 
 
+def able_ones(outlooks: Iterable[Outlook]) -> list[Outlook]:
+    """Servers whose provider can be asked; mostly few of very many."""
+    return [each for each in outlooks if each.provider is not None and each.provider.can_copy]
+
+
 def plan_copies(
     outlooks: Sequence[Outlook],
     policies: Sequence[Policy],
@@ -32,10 +37,9 @@ def plan_copies(
     now: datetime,
 ) -> tuple[PlannedCopy, ...]:
     """The provider snapshots that are called for, the earliest first; see `plan`."""
-    able = [each for each in outlooks if _is_able(each)]
     found = (
         plan_copy(each, choose_policy(policies, each.labels), limits, assumptions, now)
-        for each in able
+        for each in outlooks
     )
     return _in_order(each for each in found if each is not None)
 
@@ -43,10 +47,10 @@ def plan_copies(
 def copies_change_at(
     outlooks: Sequence[Outlook], planned: Sequence[PlannedCopy], now: datetime
 ) -> datetime:
-    """When `plan_copies` can give something else by itself."""
+    """When `plan_copies` can give something else by itself; given the `able_ones`."""
     changes = [each.start_at for each in planned]
     for outlook in outlooks:
-        if _is_able(outlook) and outlook.life is not None:
+        if outlook.life is not None:
             changes += [at for at, _ in outlook.life.timeline.beginnings()]
     return min((at for at in changes if at > now), default=LATEST)
 
@@ -107,7 +111,7 @@ def coming_copies(
     until: datetime,
 ) -> Iterator[PlannedCopy]:
     """The next provider snapshot up to a date, with the copies that there will be by then."""
-    if outlook.life is None or not _is_able(outlook):
+    if outlook.life is None:
         return
     timeline = outlook.life.timeline
     instants = {shift(timeline.stop_at, -policy.seed), *(at for at, _ in timeline.beginnings())}
@@ -149,10 +153,6 @@ def extra_due_at(timeline: Timeline, policy: Policy) -> datetime:
 
 def _in_order(planned: Iterable[PlannedCopy]) -> tuple[PlannedCopy, ...]:
     return tuple(sorted(planned, key=lambda each: (each.start_at, each.begin_by, each.server)))
-
-
-def _is_able(outlook: Outlook) -> bool:
-    return outlook.provider is not None and outlook.provider.can_copy
 
 
 def _is_kept(outlook: Outlook, provider: ProviderStanding, since: datetime, now: datetime) -> bool:
