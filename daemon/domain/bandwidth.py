@@ -1,6 +1,6 @@
 """How much bandwidth there is at which time of the day. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 from itertools import pairwise
 from typing import Final
@@ -59,6 +59,14 @@ class Bandwidth:
 def slowest_of(stretches: tuple[Stretch, ...]) -> int | None:
     """The lowest rate among them; None where there is no limit at any time."""
     return min((each.rate for each in stretches if each.rate is not None), default=None)
+
+
+def raise_to(stretches: tuple[Stretch, ...], rate: int) -> tuple[Stretch, ...]:
+    """The same with at least so many bytes a second at any time."""
+    return tuple(
+        each if each.rate is None else replace(each, rate=max(each.rate, rate))
+        for each in stretches
+    )
 
 
 def check_stretches(stretches: tuple[Stretch, ...]) -> tuple[Stretch, ...]:

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import median
 from typing import Final
 
+from daemon.domain.line import Tables, longest_transfer, quickest_transfer
 from daemon.domain.outlook import Outlook, Sample
 from daemon.domain.plan import Assumptions, Basis, Estimate
 
@@ -24,6 +25,8 @@ def estimate_run(
     quantile: float,
     assumptions: Assumptions,
     rate_limit: int | None,
+    *,
+    tables: Tables = (),
 ) -> Estimate:
     """How long a run of this server takes.
 
@@ -34,14 +37,17 @@ def estimate_run(
         gap: Since the run whose files this one builds upon; None if it has to move everything.
         quantile: Of past durations, for the pessimistic end; the lucky one takes its mirror.
         assumptions: For what is not known.
-        rate_limit: Bytes a second that the run cannot exceed, or None.
+        rate_limit: Bytes a second that the run cannot exceed, or None; of tables the lowest. So
+            much is reserved at most.
+        tables: What limits it where that changes by the time of the day; see `line`.
     """
-    whole = _estimate_whole(outlook, quantile, assumptions, rate_limit)
+    line = _Line(limit=rate_limit, tables=tables)
+    whole = _estimate_whole(outlook, quantile, assumptions, line)
     deltas = [sample for sample in outlook.samples if sample.gap_seconds is not None]
     known = deltas or outlook.samples
     if gap is None or not known:
         return whole
-    return _estimate_delta(known, gap, quantile, assumptions, rate_limit=rate_limit, whole=whole)
+    return _estimate_delta(known, gap, quantile, assumptions, line=line, whole=whole)
 
 
 def rate_limit_of(*limits: int | None) -> int | None:
@@ -55,7 +61,7 @@ def _estimate_delta(
     quantile: float,
     assumptions: Assumptions,
     *,
-    rate_limit: int | None,
+    line: "_Line",
     whole: Estimate,
 ) -> Estimate:
     usual = _usual_gap(samples)
@@ -70,31 +76,31 @@ def _estimate_delta(
         # Whole copies say nothing of how little there may be to move after one.
         quick = _overhead(assumptions)
     moved = at_quantile(sorted(sample.new_bytes for sample in samples), quantile) * longer
-    pessimistic = max(slow * longer, _transfer(moved, rate_limit), _overhead(assumptions))
+    pessimistic = max(slow * longer, line.longest(moved, None), _overhead(assumptions))
     high = _span(min(pessimistic * assumptions.safety, ceiling))
     transfer = max(1.0, slow - max(sample.verify_seconds for sample in samples))
     return Estimate(
         low=min(high, _span(quick)),
         high=high,
         basis=Basis.HISTORY,
-        rate=_capped(moved / (transfer * longer), rate_limit),
+        rate=_capped(moved / (transfer * longer), line.limit),
     )
 
 
 def _estimate_whole(
-    outlook: Outlook, quantile: float, assumptions: Assumptions, rate_limit: int | None
+    outlook: Outlook, quantile: float, assumptions: Assumptions, line: "_Line"
 ) -> Estimate:
     size, basis = _size(outlook, assumptions)
     rates = sorted((_rate(sample) for sample in outlook.samples if _is_whole(sample)), reverse=True)
-    slow = _capped(at_quantile(rates, quantile) if rates else assumptions.rate, rate_limit)
-    quick = _capped(rates[0] if rates else assumptions.rate * _LUCK, rate_limit)
+    slow = at_quantile(rates, quantile) if rates else assumptions.rate
+    quick = rates[0] if rates else assumptions.rate * _LUCK
     proofs = sorted(sample.verify_seconds for sample in outlook.samples) or [0.0]
     overhead = _overhead(assumptions)
     high = _span(
-        (overhead + _transfer(size, slow) + at_quantile(proofs, quantile)) * assumptions.safety
+        (overhead + line.longest(size, slow) + at_quantile(proofs, quantile)) * assumptions.safety
     )
-    low = _span(_transfer(size, quick) + mirrored(proofs, quantile))
-    return Estimate(low=min(low, high), high=high, basis=basis, rate=slow)
+    low = _span(line.quickest(size, quick) + mirrored(proofs, quantile))
+    return Estimate(low=min(low, high), high=high, basis=basis, rate=_capped(slow, line.limit))
 
 
 def at_quantile(ordered: Sequence[float], quantile: float) -> float:
@@ -167,9 +173,26 @@ def _rate(sample: Sample) -> float:
     return sample.new_bytes / max(1.0, sample.seconds - sample.verify_seconds)
 
 
-def _transfer(size: float, rate: int | None) -> float:
-    """Seconds that so many bytes take at this rate; none where there is no limit."""
-    return 0.0 if rate is None else size / max(1, rate)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """What a run cannot exceed; see `estimate_run`."""
+
+    limit: int | None
+    tables: Tables
+
+    def longest(self, size: float, rate: float | None) -> float:
+        """Seconds that so many bytes take at this rate at most; none where nothing limits it."""
+        if self.tables:
+            return longest_transfer(size, rate, self.tables)
+        if rate is not None:
+            return size / _capped(rate, self.limit)
+        return 0.0 if self.limit is None else size / max(1, self.limit)
+
+    def quickest(self, size: float, rate: float) -> float:
+        """The same at the best hour."""
+        if self.tables:
+            return quickest_transfer(size, rate, self.tables)
+        return size / _capped(rate, self.limit)
 
 
 def _overhead(assumptions: Assumptions) -> float:

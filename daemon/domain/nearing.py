@@ -7,6 +7,7 @@ from typing import Final
 
 from daemon.domain.estimate import estimate_run, rate_limit_of
 from daemon.domain.instant import LATEST, shift
+from daemon.domain.line import tables_of
 from daemon.domain.need import Need, look_at
 from daemon.domain.outlook import Attempt, Outlook
 from daemon.domain.plan import Assumptions, Limits
@@ -90,7 +91,8 @@ def _remainder(
     """What is left of a run under way, beginning now."""
     limit = rate_limit_of(outlook.bandwidth, limits.bandwidth, limits.stores.get(outlook.store))
     gap = None if outlook.copy is None else max(timedelta(), attempt.started_at - outlook.copy.at)
-    estimate = estimate_run(outlook, gap, policy.quantile, assumptions, limit)
+    tables = tables_of(outlook, limits)
+    estimate = estimate_run(outlook, gap, policy.quantile, assumptions, limit, tables=tables)
     began = min(attempt.started_at, now)
     expected = estimate.high
     while shift(began, expected) <= now:

@@ -6,6 +6,7 @@ from typing import Final
 
 from daemon.domain.estimate import estimate_run, rate_limit_of
 from daemon.domain.instant import LATEST, shift
+from daemon.domain.line import tables_of
 from daemon.domain.outlook import Life, Outlook
 from daemon.domain.plan import Assumptions, Estimate, Limits
 from daemon.domain.policy import Policy
@@ -106,10 +107,11 @@ def look_at(
     stale_at, every = stale_from(policy, stop_at, copy_at)
     gap, last_gap, next_step = _gaps(outlook, policy, copy_at, stale_at, every, now=now)
     limit = rate_limit_of(outlook.bandwidth, limits.bandwidth, limits.stores.get(outlook.store))
-    routine = estimate_run(outlook, gap, policy.quantile, assumptions, limit)
+    tables = tables_of(outlook, limits)
+    routine = estimate_run(outlook, gap, policy.quantile, assumptions, limit, tables=tables)
     last = routine
     if last_gap != gap:
-        last = estimate_run(outlook, last_gap, policy.quantile, assumptions, limit)
+        last = estimate_run(outlook, last_gap, policy.quantile, assumptions, limit, tables=tables)
     under_way, released_at = _under_way(outlook, now)
     changes = (stop_at, final_by, stale_at, credible_from, next_step, released_at)
     return Need(

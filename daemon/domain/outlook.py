@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.phase import Timeline
 from daemon.domain.provider_copy import ProviderStanding
 from daemon.domain.run import Failure, RunKind, RunState
@@ -103,7 +104,8 @@ class Outlook:
         labels: Its own and its contract's; they choose the policy.
         value: Declared; of what cannot all be saved, the highest goes first.
         priority: Most precious paths, in order.
-        bandwidth: Bytes a second at most, or None.
+        bandwidth: Bytes a second at most, or None. Of `rates` the lowest.
+        rates: The same by the time of the day; empty where it is one number.
         depth: How deep its runs are verified, where it says so itself.
         life: The active contract that stops first; None where no active one names it.
         closed: Why the newest closed contract was closed, where no active one names the server.
@@ -124,6 +126,7 @@ class Outlook:
     value: int = 0
     priority: tuple[str, ...] = ()
     bandwidth: int | None = None
+    rates: tuple[Stretch, ...] = ()
     depth: Depth | None = None
     life: Life | None = None
     closed: str | None = None

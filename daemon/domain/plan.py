@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.provider_copy import PlannedCopy
 from daemon.domain.run import RunKind
 
@@ -88,8 +89,10 @@ class Limits:
 
     Attributes:
         slots: Runs at the same time, over all daemons.
-        bandwidth: Bytes a second of all runs together, or None.
+        bandwidth: Bytes a second of all runs together, or None. Of `rates` the lowest.
         stores: The same for each store that has a limit, by name.
+        rates: The same of all runs by the time of the day; empty where it is one number.
+        store_rates: Likewise of stores, by name.
         quiet: See `QuietHours`.
         lead: Everything starts this much before it has to: how long a decision takes to act.
     """
@@ -97,6 +100,8 @@ class Limits:
     slots: int = 2
     bandwidth: int | None = None
     stores: Mapping[str, int] = field(default_factory=dict)
+    rates: tuple[Stretch, ...] = ()
+    store_rates: Mapping[str, tuple[Stretch, ...]] = field(default_factory=dict)
     quiet: tuple[QuietHours, ...] = ()
     lead: timedelta = timedelta(minutes=1)
 

@@ -7,6 +7,7 @@ sweep builds hundreds of thousands of them.
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.domain.bandwidth import Stretch
 from daemon.domain.contract import ContractState, Expiry
 from daemon.domain.phase import Course
 from daemon.domain.verification import Depth
@@ -24,6 +25,7 @@ class PlannedServer:
     bandwidth: int | None
     depth: Depth | None
     fate_accepted: bool
+    rates: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

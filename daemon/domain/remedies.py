@@ -11,6 +11,7 @@ from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Final
 
+from daemon.domain.bandwidth import raise_to
 from daemon.domain.instant import EARLIEST, LATEST, shift
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun, Reason
@@ -160,7 +161,8 @@ def _more_slots(ground: Ground, late: Sequence[PlannedRun]) -> Iterator[_Change]
 
 def _more_bandwidth(ground: Ground) -> Iterator[_Change]:
     for raised, words in _raised(ground.limits.bandwidth):
-        limits = replace(ground.limits, bandwidth=raised)
+        rates = raise_to(ground.limits.rates, raised)
+        limits = replace(ground.limits, bandwidth=raised, rates=rates)
         yield _Change(
             sentence=f"{words} for all runs together.", ground=replace(ground, limits=limits)
         )
@@ -169,7 +171,9 @@ def _more_bandwidth(ground: Ground) -> Iterator[_Change]:
 def _more_for_store(ground: Ground, store: str) -> Iterator[_Change]:
     for raised, words in _raised(ground.limits.stores[store]):
         stores: Mapping[str, int] = {**ground.limits.stores, store: raised}
-        limits = replace(ground.limits, stores=stores)
+        rates = raise_to(ground.limits.store_rates.get(store, ()), raised)
+        store_rates = {**ground.limits.store_rates, store: rates}
+        limits = replace(ground.limits, stores=stores, store_rates=store_rates)
         yield _Change(
             sentence=f"{words} for the store {store}.", ground=replace(ground, limits=limits)
         )
@@ -220,7 +224,7 @@ def _renewal(ground: Ground, contract: str, runs: Sequence[PlannedRun]) -> Itera
 
 
 def _with_limit(limit: int, outlook: Outlook) -> Outlook:
-    return replace(outlook, bandwidth=limit)
+    return replace(outlook, bandwidth=limit, rates=raise_to(outlook.rates, limit))
 
 
 def _date_after(at: datetime) -> datetime:

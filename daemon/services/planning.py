@@ -128,6 +128,7 @@ class Planning:
             value=server.value,
             priority=server.priority,
             bandwidth=server.bandwidth,
+            rates=server.rates,
             depth=server.depth,
             life=life,
             closed=None if life else closed,

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from daemon.domain.bandwidth import Bandwidth
+from daemon.domain.bandwidth import Bandwidth, Stretch
 from daemon.domain.duration import read_duration, write_duration
 from daemon.domain.identifier import check_name
 from daemon.domain.plan import Assumptions, Limits, QuietHours
@@ -132,7 +132,8 @@ class PlanningSettings(Section):
     def limits(self, stores: Mapping[str, Bandwidth]) -> Limits:
         """What runs share, with the bandwidth of each store that has a limit.
 
-        What changes by the time of the day is planned with at its slowest.
+        What changes by the time of the day is shared at its slowest; how long a run takes by
+        itself follows the table.
         """
         everything = self.read_bandwidth(self.bandwidth)
         quiet = tuple(
@@ -145,6 +146,8 @@ class PlanningSettings(Section):
             stores={
                 name: limit.slowest for name, limit in stores.items() if limit.slowest is not None
             },
+            rates=_changing(everything),
+            store_rates={name: _changing(limit) for name, limit in stores.items()},
             quiet=quiet,
             lead=self.lead,
         )
@@ -152,6 +155,11 @@ class PlanningSettings(Section):
     def assumptions(self) -> Assumptions:
         """What is taken for granted."""
         return Assumptions(size=self.assumed_size, rate=self.assumed_rate)
+
+
+def _changing(limit: Bandwidth | None) -> tuple[Stretch, ...]:
+    """Its table; empty where it is the same around the clock."""
+    return limit.stretches if limit is not None and len(limit.stretches) > 1 else ()
 
 
 class RungSettings(Section):

@@ -24,6 +24,7 @@ from daemon.domain.verification import Depth
 from daemon.store.acknowledgements import Acknowledgements
 from daemon.store.courses import read_course
 from daemon.store.samples import StoredSamples
+from daemon.store.server_parts import read_rates
 from daemon.store.tables import CONTRACT_SERVERS, CONTRACTS, RUNS, SERVERS, STANDINGS
 from daemon.store.transaction import Transaction
 
@@ -39,6 +40,7 @@ _SERVERS: Final = select(
     SERVERS.c.value,
     type_coerce(SERVERS.c.priority, Text),
     SERVERS.c.bandwidth,
+    type_coerce(SERVERS.c.rates, Text),
     SERVERS.c.verify_depth,
     SERVERS.c.fate_accepted,
 ).order_by(SERVERS.c.name)
@@ -88,7 +90,7 @@ class Planning:
     @paused_collection()
     def servers(self) -> Sequence[PlannedServer]:
         """All registered servers, by name."""
-        texts = cache(_texts)
+        texts, tables = cache(_texts), cache(read_rates)
         return [
             PlannedServer(
                 name=name,
@@ -97,10 +99,11 @@ class Planning:
                 value=value,
                 priority=texts(priority),
                 bandwidth=bandwidth,
+                rates=tables(rates),
                 depth=None if depth is None else _DEPTHS[depth],
                 fate_accepted=fate_accepted,
             )
-            for name, store, labels, value, priority, bandwidth, depth, fate_accepted in (
+            for name, store, labels, value, priority, bandwidth, rates, depth, fate_accepted in (
                 self._transaction.fetch(_SERVERS)
             )
         ]
