@@ -25,6 +25,7 @@ from tests.throwaway_sshd import Sshd  # noqa: E402
 
 SOURCE = Path("/usr/share/doc")
 SAMPLE = SOURCE / "apt"
+SHOWN_LINES = 16
 PROGRAM = Path(sys.executable).parent / "lapseguard"
 
 
@@ -117,11 +118,20 @@ def same_bytes(left: Path, right: Path) -> bool:
 
 
 def show_way_out(demo: Demo) -> None:
-    """The commands that open the backup without Lapseguard."""
+    """The passport, and the commands that open the backup without Lapseguard."""
     runs = demo.read("history", "--limit", "1")
     assert isinstance(runs, list)
+    show_passport(demo, runs[0]["run"])
     demo.call("show", runs[0]["run"])
     print("\nThe data opens with stock restic as shown above (while an S3 server runs).")
+
+
+def show_passport(demo: Demo, run: str) -> None:
+    """The beginning of what this machine said of itself beside the last backup."""
+    passport = demo.read("show", run, "--passport")
+    assert isinstance(passport, dict)
+    print(f"\n\033[1m$ lapseguard show {run} --passport | head -{SHOWN_LINES}\033[0m")
+    print("\n".join(passport["text"].splitlines()[:SHOWN_LINES]))
 
 
 def main() -> None:
