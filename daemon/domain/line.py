@@ -35,14 +35,19 @@ def tables_of(outlook: Outlook, limits: Limits) -> Tables:
 
 def longest_transfer(size: float, rate: float | None, tables: Tables) -> float:
     """Seconds that so many bytes take at the worst hour, at this rate at most."""
-    return _carriage(tables, max(1.0, rate or _NO_LIMIT)).longest(size)
+    return _carriage(tables, _whole(rate or _NO_LIMIT)).longest(size)
 
 
 def quickest_transfer(size: float, rate: float, tables: Tables) -> float:
     """Seconds that they take at the best hour, at this rate at most."""
-    return size / _carriage(tables, max(1.0, rate)).fastest
+    return size / _carriage(tables, _whole(rate)).fastest
+
+
+def _whole(rate: float) -> int:
+    """As estimates without tables have it."""
+    return max(1, int(rate))
 
 
 @lru_cache(maxsize=4096)
-def _carriage(tables: Tables, most: float) -> Carriage:
+def _carriage(tables: Tables, most: int) -> Carriage:
     return Carriage(tables, most)
