@@ -102,6 +102,24 @@ def test_a_dump_is_a_file_of_the_copy_proven_like_all_others(
     assert desk.is_sound()
 
 
+@pytest.mark.parametrize("itemises", [False, True])
+def test_a_dump_has_its_place_among_names_before_and_after_it(
+    desk: Desk, serve: Serve, *, itemises: bool
+) -> None:
+    desk.change_server(paths=("/+first", "/srv"))
+    put(desk.source / "+first/file", b"first")
+    serve(shell("x", "date +%N"))
+    desk.back_up(itemises=itemises)
+
+    run = desk.back_up(itemises=itemises, depth=Depth.RESTORED)
+
+    assert run.state is RunState.VERIFIED
+    names = [entry.path for entry in listing(desk, 2)]
+    assert names == [b"+first/file", b".lapseguard/dumps/x", *(b"srv/%d" % n for n in range(4))]
+    assert list(desk.saved(run)) == [name.decode() for name in names]
+    assert desk.is_sound()
+
+
 def test_each_run_has_its_own_dump_and_stores_only_what_is_new_of_it(
     desk: Desk, serve: Serve, shop: Path
 ) -> None:

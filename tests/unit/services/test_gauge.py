@@ -1,8 +1,10 @@
 """A gauge reads counters, and says how fast they lately rose."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from backends.capture.progress import CapturePhase, CaptureProgress
+from backends.source_errors import DumpFailed
 from daemon.services.progress import Gauge
 from tests.factories import NOW, FakeClock
 
@@ -63,3 +65,21 @@ def test_every_counter_is_passed_on() -> None:
     assert (found.stored_files, found.stored_bytes, found.read_bytes) == (1, 70, 90)
     assert (found.safe_files, found.safe_bytes, found.expected_bytes) == (5, 500, 1000)
     assert (found.phase, found.at, found.finish_by) == ("trees", NOW, NOW + timedelta(hours=1))
+
+
+def test_a_dump_is_a_step_of_its_own_that_counts_once_it_is_whole() -> None:
+    counters = CaptureProgress()
+    gauge = Gauge(counters, FakeClock())
+    counters.expect(5000)
+
+    with counters.dumping("shop.pgdump"):
+        counters.count_dumped(700)
+        during = gauge.read()
+    with suppress(DumpFailed), counters.dumping("gone.sql"):
+        counters.count_dumped(200)
+        raise DumpFailed("no such database")
+    after = gauge.read()
+
+    assert (during.phase, during.stored_files, during.read_bytes) == ("dumping shop.pgdump", 0, 700)
+    assert (after.phase, after.stored_files, after.stored_bytes) == ("pull", 1, 700)
+    assert after.expected_bytes == 5900
