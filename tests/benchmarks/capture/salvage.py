@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
@@ -40,10 +40,12 @@ class Delivered:
     Attributes:
         then: At the cut.
         before: One checkpoint interval before it.
+        begun: Of files that were not complete at the cut.
     """
 
     then: int
     before: int
+    begun: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class Salvage:
             _share(self.at_once.whole, then),
             _share(self.at_once.whole, before),
             _share(self.in_the_end.whole, then),
+            f"{self.delivered.begun / 1e6:.0f}",
             " / ".join(f"{size / 1e6:.0f}" for size in beginnings),
         )
 
@@ -91,7 +94,8 @@ _HEADINGS = (
     "restorable then",
     f"of what was there {EVERY} s before",
     "when it ended",
-    "beginnings of others, MB",
+    "begun, MB",
+    "kept of it, then / in the end",
 )
 
 
@@ -220,16 +224,29 @@ def _cut(
 
 def _delivered(staging: Path, at: float) -> Delivered:
     """By the change times of staged files, which their renaming into place has set."""
-    then = before = 0
-    for place, _, names in os.walk(staging):
+    then = before = begun = 0
+    for path, stat in _regular_files(staging):
+        if _is_unfinished(path):
+            begun += stat.st_size
+            continue
+        then += stat.st_size
+        before += stat.st_size if stat.st_ctime <= at - EVERY else 0
+    beside = _regular_files(staging.with_name(f"{staging.name}~pull"))
+    begun += sum(stat.st_size for _, stat in beside)
+    return Delivered(then=then, before=before, begun=begun)
+
+
+def _regular_files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for place, _, names in os.walk(folder):
         for name in names:
             with suppress(OSError):
-                path = os.path.join(place, name)  # noqa: PTH118 - it is called very often
-                if not (name.startswith(".") and name[-7:-6] == "."):
-                    stat = os.lstat(path)
-                    then += stat.st_size
-                    before += stat.st_size if stat.st_ctime <= at - EVERY else 0
-    return Delivered(then=then, before=before)
+                path = Path(place) / name
+                yield path, path.lstat()
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Plain rsync writes `.name.XXXXXX` beside what is complete."""
+    return path.name.startswith(".") and path.name[-7:-6] == "."
 
 
 def _share(part: int, whole: int) -> str:
