@@ -1,6 +1,7 @@
 """Which databases run on a server; every answer is best effort, and nothing is changed."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +16,8 @@ SERVICES: Final = (
     *("systemctl", "list-units", "--type=service", "--state=running"),
     *("--no-legend", "--no-pager"),
 )
+#: Characters of what the server said that are passed on.
+_LONGEST: Final = 100
 _NAMES: Final = (
     "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname"
 )
@@ -160,4 +163,4 @@ def _names_of_databases(shell: Shell, found: DatabaseProbe) -> tuple[tuple[str, 
         if finished.exit_code == 0:
             return tuple(readable(finished.stdout).splitlines()), ""
         said = (readable(finished.stderr).strip().splitlines() or ["it said nothing"])[0]
-    return (), f"its databases are not known: {said}"
+    return (), f"its databases are not known: {textwrap.shorten(said, _LONGEST)}"
