@@ -32,7 +32,7 @@ from daemon.services.deposit import (
 from daemon.services.destination import Destination, Patience, open_or_create
 from daemon.services.distrust import forget_lost, note_distrusted
 from daemon.services.early import EarlyPull, begin_early
-from daemon.services.estimate import estimating
+from daemon.services.estimate import estimating, expect_rest
 from daemon.services.guard import GuardedStore
 from daemon.services.imagemark import leave_mark
 from daemon.services.lease import keep_lease
@@ -342,7 +342,7 @@ class _Attempt:
         self, baseline: Baseline, spec: PullSpec, progress: CaptureProgress
     ) -> Iterator[None]:
         with ExitStack() as stack:
-            # Later runs send what has changed, of which the server's sizes say nothing.
+            expect_rest(self.tools.units, self.server.name, baseline, progress)
             if self.observer.wants_estimate and baseline.tree is None:
                 stack.enter_context(estimating(self.tools.measure, spec, progress))
             stack.enter_context(self.observer.capturing(progress))

@@ -1,4 +1,8 @@
-"""Asks a server, beside a first capture, how much there is, so that time left can be told."""
+"""How much a capture has to read in all, so that time left can be told.
+
+A first run reads everything, and one after a run that broke off the rest. Later runs read what has
+changed, of which sizes say nothing.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,9 +11,27 @@ from contextlib import contextmanager
 from backends.capture.progress import CaptureProgress
 from backends.errors import BackendError
 from backends.types import PullSpec
+from daemon.errors import DatabaseError
+from daemon.services.baseline import Baseline
+from daemon.services.units import Units
 
 #: Bytes below a pull's paths, or None where the server does not say; raises SshError.
 Measure = Callable[[PullSpec], int | None]
+
+
+def expect_rest(units: Units, server: str, baseline: Baseline, progress: CaptureProgress) -> None:
+    """Have the progress count on what the server said of its size, less what is saved of it."""
+    head = baseline.head
+    saved = head.manifest.bytes if head and baseline.tree else 0
+    if head and baseline.tree and head.manifest.complete:
+        return
+    try:
+        with units(read_only=True) as unit:
+            measured = unit.standings.measured(server)
+    except DatabaseError:
+        return  # safe: nothing but a display depends on it
+    if measured is not None and measured > saved:
+        progress.expect(measured - saved)
 
 
 @contextmanager
