@@ -1,25 +1,14 @@
 """Column types that refuse what would be misread later."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from daemon.domain.bandwidth import Stretch
-from daemon.domain.dump import DatabaseDump
 from daemon.domain.instant import as_utc
-from daemon.domain.machine import ProviderMachine
-from daemon.domain.phase import Course
-from daemon.store.courses import read_course, write_course
-from daemon.store.server_parts import (
-    read_dumps,
-    read_machine,
-    read_rates,
-    write_dumps,
-    write_machine,
-    write_rates,
-)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -62,75 +51,28 @@ class TextTuple(TypeDecorator[tuple[str, ...]]):
         return None if value is None else tuple(json.loads(value))
 
 
-class CourseText(TypeDecorator[Course]):
-    """What follows an expiry, as JSON; see `write_course`."""
+class JsonText(TypeDecorator[Any]):
+    """A value of several parts, as JSON.
+
+    Args:
+        write: Gives the text of a value.
+        read: Gives the value of a text; raises InvalidValue for any other text.
+    """
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Course | None, dialect: Dialect) -> str | None:
+    def __init__(self, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.write = write
+        self.read = read
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:
         """Python to database."""
         del dialect
-        return None if value is None else write_course(value)
+        return None if value is None else self.write(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Course | None:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> object:
         """Database to Python."""
         del dialect
-        return None if value is None else read_course(value)
-
-
-class DumpsText(TypeDecorator[tuple[DatabaseDump, ...]]):
-    """A server's dumps, as JSON; see `write_dumps`."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(
-        self, value: tuple[DatabaseDump, ...] | None, dialect: Dialect
-    ) -> str | None:
-        """Python to database."""
-        del dialect
-        return None if value is None else write_dumps(value)
-
-    def process_result_value(
-        self, value: str | None, dialect: Dialect
-    ) -> tuple[DatabaseDump, ...] | None:
-        """Database to Python."""
-        del dialect
-        return None if value is None else read_dumps(value)
-
-
-class MachineText(TypeDecorator[ProviderMachine]):
-    """A server's machine at its provider, as JSON; see `write_machine`."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: ProviderMachine | None, dialect: Dialect) -> str | None:
-        """Python to database."""
-        del dialect
-        return None if value is None else write_machine(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> ProviderMachine | None:
-        """Database to Python."""
-        del dialect
-        return None if value is None else read_machine(value)
-
-
-class RatesText(TypeDecorator[tuple[Stretch, ...]]):
-    """A server's rates by the time of the day, as JSON; see `write_rates`."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[Stretch, ...] | None, dialect: Dialect) -> str | None:
-        """Python to database."""
-        del dialect
-        return None if value is None else write_rates(value)
-
-    def process_result_value(
-        self, value: str | None, dialect: Dialect
-    ) -> tuple[Stretch, ...] | None:
-        """Database to Python."""
-        del dialect
-        return None if value is None else read_rates(value)
+        return None if value is None else self.read(value)

@@ -22,13 +22,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from daemon.store.columns import (
-    CourseText,
-    DumpsText,
-    MachineText,
-    RatesText,
-    TextTuple,
-    UtcDateTime,
+from daemon.store.columns import JsonText, TextTuple, UtcDateTime
+from daemon.store.courses import read_course, write_course
+from daemon.store.server_parts import (
+    read_dumps,
+    read_machine,
+    read_rates,
+    write_dumps,
+    write_machine,
+    write_rates,
 )
 
 METADATA: Final = MetaData(
@@ -60,7 +62,7 @@ SERVERS: Final = Table(
     Column("value", Integer, nullable=False),
     Column("priority", TextTuple, nullable=False),
     Column("bandwidth", BigInteger),
-    Column("rates", RatesText, nullable=False),
+    Column("rates", JsonText(write_rates, read_rates), nullable=False),
     Column("staging", Text),
     Column("snapshot", Text, nullable=False),
     Column("snapshot_required", Boolean, nullable=False),
@@ -69,8 +71,8 @@ SERVERS: Final = Table(
     Column("freeze_command", TextTuple, nullable=False),
     Column("thaw_command", TextTuple, nullable=False),
     Column("hook_timeout", Integer, nullable=False),
-    Column("dumps", DumpsText, nullable=False),
-    Column("machine", MachineText),
+    Column("dumps", JsonText(write_dumps, read_dumps), nullable=False),
+    Column("machine", JsonText(write_machine, read_machine)),
     Column("fate_accepted", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
@@ -88,7 +90,7 @@ CONTRACTS: Final = Table(
     Column("stores", TextTuple, nullable=False),
     Column("subject", Text),
     Column("preset", Text),
-    Column("course", CourseText),
+    Column("course", JsonText(write_course, read_course)),
     Column("labels", TextTuple, nullable=False),
     Column("state", Text, nullable=False),
     Column("closed_reason", Text),
