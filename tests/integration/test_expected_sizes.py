@@ -11,7 +11,7 @@ from backends.errors import ConnectionLost
 from daemon.domain.run import RunState
 from tests.parts.desk import Desk, Watcher
 
-SIZE = 10**6
+SIZE = 10**8
 
 
 class Onlooker(Watcher):
