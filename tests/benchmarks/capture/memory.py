@@ -1,6 +1,7 @@
 """Peak memory of all processes together: ours, and those of the programs that we start."""
 
 import contextlib
+import shutil
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,7 @@ def measure_memory(scratch: Path, share: float, trees: str, console: Console) ->
                     f"{name} {times:.0f}x", f"{tree.files:,}", f"{tree.bytes / 1e6:.0f}", *row
                 )
                 found.append([name, times, tree.files, tree.bytes, *row])
+            shutil.rmtree(tree.path)
     console.print(table)
     return found
 
@@ -112,10 +114,9 @@ def _rows(scratch: Path, tree: Tree, label: str) -> list[tuple[str, ...]]:
                 command = contestant.command(step)
                 assert command is not None
                 settle(cold=False)
-                peak = _peak(both, command)
-                say(f"{label}, {step.value}: {contestant.name} {peak.everything / MIB:.0f} MiB")
-                sizes = (peak.everything, peak.own, peak.theirs)
-                rows.append((contestant.name, *(f"{size / MIB:.0f}" for size in sizes), step.value))
+                sizes = _sizes(both, command)
+                say(f"{label}, {step.value}: {contestant.name} {sizes[0]} MiB")
+                rows.append((contestant.name, *sizes, step.value))
             contestant.end()
     return rows
 
