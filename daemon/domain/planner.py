@@ -22,7 +22,7 @@ from daemon.domain.plan import Assumptions, Limits, Plan
 from daemon.domain.policy import Policy
 from daemon.domain.present import SAME, Present
 from daemon.domain.remedies import Ground, with_remedies
-from daemon.domain.rescue import able_ones, copies_change_at, merge_copies, plan_copies
+from daemon.domain.rescue import merge_copies, plan_copies
 from daemon.domain.sighting import Sightings, date_anew
 from daemon.domain.timetable import draw_up, turn
 
@@ -62,11 +62,9 @@ def decide(ground: Ground) -> Plan:
     calls = call_all(near, limits, now)
     timetable = draw_up(calls, near.busy, limits, now)
     changes = [near.changes_at, calls.changes_at, may_yield_from(near, now)]
-    changes += [run.start_at for run in timetable.runs if run.start_at > now]
-    able = able_ones(ground.outlooks)
-    copies = plan_copies(able, ground.policies, limits, ground.assumptions, now)
-    changes.append(copies_change_at(able, copies, now))
+    copies = plan_copies(ground.outlooks, ground.policies, limits, ground.assumptions, now)
     starts = [run.start_at for run in timetable.runs] + [copy.start_at for copy in copies]
+    changes += [at for at in starts if at > now]
     if any(at <= now for at in starts):
         changes.append(shift(now, max(limits.lead, _SHORTEST_LOOK)))
     return Plan(

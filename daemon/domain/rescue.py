@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from daemon.domain.backoff import next_attempt
-from daemon.domain.instant import EARLIEST, LATEST, shift, write_second
+from daemon.domain.instant import EARLIEST, shift, write_second
 from daemon.domain.need import TOLERATED_AHEAD, look_at
 from daemon.domain.outlook import Life, Outlook
 from daemon.domain.phase import RUNNING, Phase, Timeline
@@ -24,11 +24,6 @@ from daemon.domain.run import RunKind
 Stretch: TypeAlias = tuple[datetime, datetime]
 
 
-def able_ones(outlooks: Iterable[Outlook]) -> list[Outlook]:
-    """Servers whose provider can be asked; mostly few of very many."""
-    return [each for each in outlooks if each.provider is not None and each.provider.can_copy]
-
-
 def plan_copies(
     outlooks: Sequence[Outlook],
     policies: Sequence[Policy],
@@ -39,20 +34,11 @@ def plan_copies(
     """The provider snapshots that are called for, the earliest first; see `plan`."""
     found = (
         plan_copy(each, choose_policy(policies, each.labels), limits, assumptions, now)
+        # Mostly there are very many servers, and few that their provider is asked about.
         for each in outlooks
+        if each.provider is not None
     )
     return _in_order(each for each in found if each is not None)
-
-
-def copies_change_at(
-    outlooks: Sequence[Outlook], planned: Sequence[PlannedCopy], now: datetime
-) -> datetime:
-    """When `plan_copies` can give something else by itself; given the `able_ones`."""
-    changes = [each.start_at for each in planned]
-    for outlook in outlooks:
-        if outlook.life is not None:
-            changes += [at for at, _ in outlook.life.timeline.beginnings()]
-    return min((at for at in changes if at > now), default=LATEST)
 
 
 def merge_copies(

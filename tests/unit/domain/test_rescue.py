@@ -102,6 +102,7 @@ def test_no_provider_is_asked_where(story: str, outlook: Outlook) -> None:
     [
         ("the newest copy is from days before the stop", stopped(copy=a_copy(4 * DAY))),
         ("a clock dated the copy ahead", stopped(copy=a_copy(-HOUR))),
+        ("a clock dated it ahead", stopped(provider=copied(a_provider_copy(-HOUR)))),
         ("the provider copied it long before", stopped(provider=copied(a_provider_copy(9 * DAY)))),
         ("a former attempt failed", stopped(provider=copied(refused(2 * HOUR)))),
         (
@@ -137,6 +138,11 @@ def test_failures_are_followed_by_longer_and_longer_pauses_but_not_past_the_end(
     last = planned(stopped(10 * DAY - 10 * MINUTE, provider=copied(refused(timedelta(), 60))))
     assert last is not None
     assert NOW < last.start_at < last.begin_by == NOW + 10 * MINUTE
+
+
+def test_what_could_be_tried_again_only_too_late_is_not_planned() -> None:
+    failed = copied(refused(SECOND, 60))
+    assert planned(stopped(10 * DAY - 5 * SECOND, provider=failed)) is None
 
 
 def test_one_copy_more_is_made_before_the_stop_where_the_policy_asks_for_it() -> None:
@@ -200,17 +206,24 @@ def test_a_nearer_expiry_never_takes_a_rescue_back(hours: int, nearer: int) -> N
         assert is_due(sooner)
 
 
-def test_a_clock_that_is_put_forward_has_no_second_copy_made() -> None:
-    """The wall clock leaps past the stop; the copy that follows counts by both clocks."""
-    running = an_outlook(left=2 * DAY, course=RESCUABLE, provider=copied())
-    leapt = Present(wall=NOW + 3 * DAY, carried=NOW, database=NOW + 3 * DAY)
-    sightings = sight(None, [running], leapt)
+@pytest.mark.parametrize(
+    ("story", "left", "wall"),
+    [("forward", 2 * DAY, NOW + 3 * DAY), ("back", -DAY, NOW - 3 * DAY)],
+)
+def test_a_clock_that_is_put_forward_or_back_has_no_second_copy_made(
+    story: str, left: timedelta, wall: datetime
+) -> None:
+    """By one clock it has stopped; the copy that follows is dated by the wrong one."""
+    server = an_outlook(left=left, course=RESCUABLE, provider=copied())
+    apart = Present(wall=wall, carried=NOW, database=wall)
+    sightings = sight(None, [server], apart)
     rules = ((DEFAULT_POLICY,), Limits(), PLAINLY)
-    first = plan_present([running], *rules, leapt, sightings=sightings)
-    assert first.copies[0].start_at <= first.at
+    first = plan_present([server], *rules, apart, sightings=sightings)
+    assert first.copies[0].start_at <= first.at, story
 
-    made = an_outlook(left=2 * DAY, course=RESCUABLE, provider=copied(a_provider_copy(-3 * DAY)))
-    sightings = sight(sightings, [made], leapt)
-    second = plan_present([made], *rules, leapt, sightings=sightings)
+    provider = copied(a_provider_copy(NOW - wall))
+    made = an_outlook(left=left, course=RESCUABLE, provider=provider)
+    sightings = sight(sightings, [made], apart)
+    second = plan_present([made], *rules, apart, sightings=sightings)
 
-    assert [copy for copy in second.copies if copy.start_at <= second.at] == []
+    assert [copy for copy in second.copies if copy.start_at <= second.at] == [], story
