@@ -28,10 +28,11 @@ _ITEM_WITHOUT_CHECKSUM = f"%i %b %l {' ' * 32} %n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scratch:
-    """Where rsync keeps what is not finished, beside the image and never in it.
+    """Where rsync keeps what is not finished, away from what it makes of the server's paths.
 
     Attributes:
-        incoming: Files being written; moved into the image when they are complete.
+        incoming: Files being written; moved to their places when they are complete. An absolute
+            path, or one within the image.
         partial: What is kept of files whose transfer was cut.
     """
 
@@ -45,8 +46,8 @@ def rsync_argv(
     """`rsync` with all it needs to make `spec.staging` equal to the server's paths.
 
     Equal means: `--delete-excluded` removes from staging what a new exclude names, so that the
-    image never holds what nobody asked for. Unfinished files stay in `scratch`, by absolute
-    paths, because a folder name within the image could be one that the server has too. Partial
+    image never holds what nobody asked for. Unfinished files stay in `scratch`, whose folders
+    have names that nothing of the server can have. Partial
     files are told apart by their last name only: of two files of one name, both changed and
     the second cut, the first may use up the second's partial copy. That costs a repeated
     transfer, never a wrong one, since the checksum of each whole file is compared.

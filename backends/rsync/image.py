@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from backends.errors import LocalPathUnusable
 from backends.rsync.command import normal_path
+from backends.rsync.scratch import WITHIN
 from backends.types import Omission, PullSpec
 
 #: Where `--fake-super` keeps the true mode, in octal; 12xxxx is a symbolic link.
@@ -25,6 +26,7 @@ def forget_unasked(staging: str, paths: Iterable[str]) -> None:
         LocalPathUnusable: something cannot be removed.
     """
     wanted = [_parts(os.fsencode(normal_path(path))) for path in paths]
+    wanted.append((os.fsencode(WITHIN),))
     try:
         _prune(os.fsencode(staging), wanted)
     except OSError as error:

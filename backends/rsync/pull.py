@@ -102,7 +102,7 @@ class RsyncPull:
         check_target(spec.target)
         check_identity(spec.target)
         tally = Tally(spec, self._stop)
-        with claim_staging(spec.staging) as claim:
+        with claim_staging(spec.staging, spec.paths) as claim:
             forget_unasked(spec.staging, spec.paths)
             passes = self._run_passes(spec, claim, tally, on_arrival)
             report = _report(spec, passes, tally, version)

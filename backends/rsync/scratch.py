@@ -4,14 +4,16 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import LocalPathUnusable, TransferInterrupted
-from backends.rsync.command import Scratch
+from backends.rsync.command import Scratch, normal_path
 
+#: Name within the image of the folder of unfinished files, where it can be there.
+WITHIN = ".lapseguard.incoming"
 #: Marks a file whose data was given back to the disk after it was stored.
 VACATED = "user.rsync.%vacated"
 #: rsync writes `name` as `name.XXXXXX`; names too long for that are cut short first.
@@ -24,12 +26,14 @@ class Claim:
 
     Attributes:
         scratch: The folders for rsync.
-        folder: Above them.
+        incoming: The first of them, by its whole path.
+        folder: Above it, if only by a link.
         lock: Open file that every process of rsync must inherit: the lock then lasts until the
             last of them is gone, even where this program was killed before them.
     """
 
     scratch: Scratch
+    incoming: Path
     folder: Path
     lock: int
 
@@ -46,8 +50,16 @@ def name_of_temporary(name: bytes) -> bytes:
 
 
 @contextmanager
-def claim_staging(staging: str) -> Iterator[Claim]:
+def claim_staging(staging: str, paths: Iterable[str] = ("/",)) -> Iterator[Claim]:
     """Create staging and its scratch folder `<staging>~pull`, and lock them.
+
+    rsync opens the folder of unfinished files anew four times for each file, from the root down,
+    one part of its path after the other. So it has a short name within the image where nothing
+    of the server can have that name, and `<staging>~pull/incoming` is a link to it then.
+
+    Args:
+        staging: The image.
+        paths: What is to be pulled into it.
 
     Raises:
         TransferInterrupted: another rsync still writes there.
@@ -57,19 +69,18 @@ def claim_staging(staging: str) -> Iterator[Claim]:
     folder = incoming.parent
     partial = folder / "partial"
     try:
-        for path in (Path(staging), folder, incoming, partial):
+        for path in (Path(staging), folder, partial):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise LocalPathUnusable(
-            f"The staging folder {staging} cannot be used: {error.strerror}",
-            hint="Make the state folder writable for the user that runs Lapseguard.",
-        ) from error
+        raise _unusable(staging, error) from error
     try:
         _lock(lock, staging)
-        keep_unfinished(incoming, partial)
-        scratch = Scratch(incoming=str(incoming), partial=str(partial))
-        yield Claim(scratch=scratch, folder=folder, lock=lock)
+        scratch = _prepare(incoming, partial, Path(staging), paths)
+        try:
+            yield Claim(scratch=scratch, incoming=incoming, folder=folder, lock=lock)
+        finally:
+            _tidy(incoming)
     finally:
         os.close(lock)
 
@@ -97,8 +108,58 @@ def forget_vacated(claim: Claim) -> None:
 
 def forget_unfinished(claim: Claim) -> None:
     """Everything arrived: what is left belongs to files that the server has no more."""
-    for folder in (claim.scratch.incoming, claim.scratch.partial):
+    for folder in (claim.incoming.resolve(), Path(claim.scratch.partial)):
         shutil.rmtree(folder, ignore_errors=True)
+    if claim.incoming.is_symlink():
+        claim.incoming.unlink()
+
+
+def _prepare(incoming: Path, partial: Path, image: Path, paths: Iterable[str]) -> Scratch:
+    """Both folders, without what a killed rsync left in the first."""
+    try:
+        if incoming.exists():
+            keep_unfinished(incoming, partial)
+        place = _make_incoming(incoming, image / WITHIN, paths)
+    except OSError as error:
+        raise _unusable(str(image), error) from error
+    return Scratch(incoming=place, partial=str(partial))
+
+
+def _make_incoming(incoming: Path, within: Path, paths: Iterable[str]) -> str:
+    """Make the folder, empty as it is; returns its name for rsync."""
+    _remove(incoming)
+    _remove(within)
+    firsts = {normal_path(path).split("/")[1] for path in paths}
+    if firsts & {"", WITHIN}:
+        incoming.mkdir(mode=0o700)
+        return str(incoming)
+    within.mkdir(mode=0o700)
+    incoming.symlink_to(f"../{within.parent.name}/{WITHIN}")
+    return WITHIN
+
+
+def _tidy(incoming: Path) -> None:
+    """Leave nothing of ours in the image, unless a file is unfinished."""
+    # Safe to leave: it is looked through when it is claimed again.
+    with suppress(OSError):
+        if incoming.is_symlink():
+            incoming.resolve().rmdir()
+            incoming.unlink()
+
+
+def _remove(path: Path) -> None:
+    """Whatever it is; it may be what a server once had there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _unusable(staging: str, error: OSError) -> LocalPathUnusable:
+    return LocalPathUnusable(
+        f"The staging folder {staging} cannot be used: {error.strerror}",
+        hint="Make the state folder writable for the user that runs Lapseguard.",
+    )
 
 
 def _lock(lock: int, staging: str) -> None:

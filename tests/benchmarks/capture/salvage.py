@@ -18,6 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from backends.rsync.scratch import WITHIN
 from tests.benchmarks.capture.contestants import Rsync, RsyncThenRestic, Step
 from tests.benchmarks.capture.line import LineUnavailable
 from tests.benchmarks.capture.measure import Command, CommandFailed, measure, say
@@ -245,7 +246,9 @@ def _regular_files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _is_unfinished(path: Path) -> bool:
-    """Plain rsync writes `.name.XXXXXX` beside what is complete."""
+    """Plain rsync writes `.name.XXXXXX` beside what is complete; ours has a folder for it."""
+    if path.parent.name == WITHIN:
+        return True
     return path.name.startswith(".") and path.name[-7:-6] == "."
 
 

@@ -7,7 +7,13 @@ import pytest
 
 from backends.errors import LocalPathUnusable, TransferInterrupted
 from backends.process import Running
-from backends.rsync.scratch import claim_staging, forget_unfinished, keep_unfinished
+from backends.rsync.scratch import (
+    WITHIN,
+    claim_staging,
+    forget_unfinished,
+    incoming_folder,
+    keep_unfinished,
+)
 
 
 def test_the_folders_are_made_beside_the_image_and_are_private(tmp_path: Path) -> None:
@@ -71,6 +77,41 @@ def test_nothing_is_kept_once_everything_has_arrived(tmp_path: Path) -> None:
         forget_unfinished(claim)
 
         assert not Path(claim.scratch.partial).exists()
+
+
+def test_unfinished_files_have_a_short_way_where_the_server_cannot_have_its_name(
+    tmp_path: Path,
+) -> None:
+    image = tmp_path / "image"
+    with claim_staging(str(image), ("/srv/db", "/etc")) as claim:
+        assert claim.scratch.incoming == WITHIN
+        (image / WITHIN / "disk.img.aB3xY9").write_bytes(b"x" * 100)
+        assert (claim.incoming / "disk.img.aB3xY9").stat().st_size == 100
+        assert (image / WITHIN).stat().st_mode & 0o777 == 0o700
+
+    with claim_staging(str(image), ("/srv/db",)) as claim:
+        assert list((image / WITHIN).iterdir()) == []
+        assert (Path(claim.scratch.partial) / "disk.img").stat().st_size == 100
+        forget_unfinished(claim)
+    assert list(image.iterdir()) == []
+
+
+@pytest.mark.parametrize("paths", [("/srv", "/"), ("//",), (f"/{WITHIN}/x",)])
+def test_what_the_server_may_have_by_that_name_is_left_to_the_server(
+    tmp_path: Path, paths: tuple[str, ...]
+) -> None:
+    image = tmp_path / "image"
+    with claim_staging(str(image), ("/srv",)):
+        (image / WITHIN / "disk.img.aB3xY9").write_bytes(b"x" * 100)
+
+    with claim_staging(str(image), paths) as claim:
+        assert claim.scratch.incoming == os.fsdecode(incoming_folder(os.fsencode(image)))
+        assert list(image.iterdir()) == []
+        assert (Path(claim.scratch.partial) / "disk.img").exists()
+        (image / WITHIN).write_bytes(b"of the server")
+
+    with claim_staging(str(image), ("/srv",)):
+        assert (image / WITHIN).is_dir()
 
 
 def test_a_place_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
