@@ -1,11 +1,12 @@
 """`lapseguard history` and `lapseguard show`: what was done, and what came of it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
+from daemon.bootstrap import Application
 from daemon.cli.beside_output import beside_fields, beside_json
 from daemon.cli.completion import complete_run, complete_server
 from daemon.cli.opening import open_application
@@ -53,10 +54,7 @@ def history(
     """
     output = Output.of(ctx, as_json=as_json)
     with open_application(ctx) as application:
-        rows = _newest_first(
-            application.overview.history(server=server, limit=limit),
-            provider_records(application).history(server=server, limit=limit),
-        )[:limit]
+        rows = _rows(application, server, limit)
     if as_json:
         output.document([_row_json(row) for row in rows])
         return
@@ -105,10 +103,18 @@ def show(
     _say_recipe(output, recipe)
 
 
-def _newest_first(
-    runs: Iterable[HistoryRow], copies: Iterable[CopyRecord]
+def _rows(
+    application: Application, server: str | None, limit: int | None
 ) -> list[HistoryRow | CopyRecord]:
-    return sorted((*runs, *copies), key=_started_at, reverse=True)
+    """Runs and provider snapshots together. Raises NotFound where nobody knows of `server`."""
+    copies = provider_records(application).history(server=server, limit=limit)
+    rows: list[HistoryRow | CopyRecord] = [*copies]
+    try:
+        rows += application.overview.history(server=server, limit=limit)
+    except NotFound:
+        if not copies:
+            raise
+    return sorted(rows, key=_started_at, reverse=True)[:limit]
 
 
 def _started_at(row: HistoryRow | CopyRecord) -> datetime:

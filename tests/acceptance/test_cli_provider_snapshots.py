@@ -184,7 +184,10 @@ def test_programs_of_the_operators_own_copy_into_an_account_apart(
     installed.add_contract("c-1", "2099-12-31", "--account", "web-1-pays")
 
     row = installed.ask("provider-snapshot", "web-1")
+    installed.do("contract", "close", "c-1", "--reason", "let-lapse")
+    installed.do("server", "remove", "web-1", "--yes")
 
+    assert [each["run"] for each in installed.ask("history", "web-1")] == [row["run"]]
     assert (row["state"], row["bytes"]) == ("complete", 1000)
     assert row["provider_copy"]["same_fate"] is False
     assert "vault-7" in row["provider_copy"]["fate"]

@@ -1,6 +1,8 @@
 """Provider copies on record: one at a time for each server, whoever looks after it."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -188,3 +190,22 @@ def test_a_clock_that_goes_back_does_not_put_the_newest_copy_behind(open_unit: U
 def test_a_copy_that_nobody_made_is_not_found(open_unit: Units) -> None:
     with open_unit(read_only=True) as unit, pytest.raises(NotFound):
         unit.provider_copies.get(RUNS[0])
+
+
+def test_of_many_who_begin_at_once_one_does_and_nobody_breaks(open_unit: Units) -> None:
+    """As many daemons on one database whose sweeps decide the same at the same moment."""
+    barrier, outcomes = threading.Barrier(4), []
+
+    def begin(number: int) -> None:
+        barrier.wait(30)
+        try:
+            outcomes.append(claim(open_unit, RUNS[number], owner=f"ops-{number}:1:0-aa").run)
+        except RunActive:
+            outcomes.append("left")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(begin, range(4)))
+
+    assert outcomes.count("left") == 3
+    with open_unit(read_only=True) as unit:
+        assert [copy.run for copy in unit.provider_copies.list()] == list(set(outcomes) - {"left"})
