@@ -6,11 +6,11 @@ from datetime import datetime
 
 from daemon.domain.demand import Call, call_for
 from daemon.domain.instant import LATEST, shift
-from daemon.domain.latest import latest_starts
+from daemon.domain.latest import backwards, latest_starts
 from daemon.domain.nearing import Near
 from daemon.domain.need import Need
 from daemon.domain.plan import Limits
-from daemon.domain.schedule import Capacity
+from daemon.domain.schedule import Block, Capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Calls:
             counts as the last one by it.
         latest: The latest start of each run that still has to happen, by server.
         capacity: What they share.
-        still: Servers whose run still has to happen.
+        still: The runs that still have to happen, as `backwards` tells them.
         places: Where each server stands in the order of deadlines.
         changes_at: The first instant at which any of this changes by itself.
     """
@@ -35,7 +35,7 @@ class Calls:
     latest: Mapping[str, datetime]
     capacity: Capacity
     changes_at: datetime
-    still: tuple[Need, ...] = ()
+    still: tuple[Block, ...] = ()
     places: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -46,18 +46,23 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
     )
     places = {each.outlook.server: place for place, each in enumerate(near.needs)}
     must = [each for each in near.needs if now < each.stop_at and each.must_run]
-    counted = latest_starts(must, capacity, places)
-    still = [each for each in must if not _is_done(each, counted, limits)]
+    blocks = [backwards(each, places[each.outlook.server]) for each in must]
+    counted = latest_starts(blocks, capacity)
+    still = [
+        block
+        for need, block in zip(must, blocks, strict=True)
+        if not _is_done(need, counted, limits)
+    ]
     latest = counted
     if near.busy or len(still) < len(must):
-        latest = latest_starts(still, capacity, places, near.busy)
+        latest = latest_starts(still, capacity, near.busy)
     calls, coming, changes_at = [], [], LATEST
     for need in near.needs:
-        server, alone = need.outlook.server, need.alone_start_by
-        start_by = latest.get(server, alone)
+        server = need.outlook.server
+        start_by = latest.get(server) or need.alone_start_by
         call = call_for(
             need,
-            counted=counted.get(server, alone),
+            counted=counted.get(server) or need.alone_start_by,
             latest=start_by,
             lead=limits.lead,
             now=now,
@@ -66,8 +71,9 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
             calls.append(call)
         elif need.under_way and server in latest:
             coming.append(need)
-        changes = (shift(start_by, -limits.lead), need.final_from(start_by, limits.lead))
-        changes_at = min(changes_at, *(at for at in changes if at > now), LATEST)
+        for at in (shift(start_by, -limits.lead), need.final_from(start_by, limits.lead)):
+            if now < at < changes_at:
+                changes_at = at
     return Calls(
         calls=tuple(calls),
         coming=tuple(coming),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from daemon.domain.backoff import next_attempt, pause_after
 from daemon.domain.duration import write_duration
@@ -249,16 +250,17 @@ def _demand(
 
 
 def _explain(need: Need, reason: Reason, now: datetime) -> str:
-    stop = write_second(need.stop_at)
-    if reason is Reason.RESCUE:
-        return f"It should have stopped at {stop}; as long as it answers, it can be saved."
     copy = need.outlook.copy
+    if reason is Reason.RESCUE:
+        stop = write_second(need.stop_at)
+        return f"It should have stopped at {stop}; as long as it answers, it can be saved."
     if copy is None:
-        said = f"There is no verified copy, and it stops at {stop}."
+        said = f"There is no verified copy, and it stops at {write_second(need.stop_at)}."
     elif need.copy_at is None:
         said = f"The newest copy is dated {write_second(copy.at)}, ahead of now: a clock was wrong."
     elif reason is Reason.FINAL:
-        said = f"It stops at {stop}; the last run ends {_words(need.policy.margin)} before."
+        stop, margin = write_second(need.stop_at), _words(need.policy.margin)
+        said = f"It stops at {stop}; the last run ends {margin} before."
     else:
         said = (
             f"The newest copy is from {write_second(copy.at)}; "
@@ -272,5 +274,7 @@ def _explain_again(need: Need) -> str:
     return f"The last run was early, on {made}; there is time for a younger copy before the stop."
 
 
+@lru_cache(maxsize=64)
 def _words(length: timedelta) -> str:
+    """Of the few lengths that policies name."""
     return write_duration(length)

@@ -28,62 +28,126 @@ def estimate_run(
     *,
     tables: Tables = (),
 ) -> Estimate:
-    """How long a run of this server takes.
-
-    A larger server, a longer gap or a lower limit never shortens the pessimistic end.
+    """How long a run of this server takes; see `Pace`.
 
     Args:
-        outlook: The server; its samples, its measured size and its copy count.
-        gap: Since the run whose files this one builds upon; None if it has to move everything.
+        outlook: The server.
+        gap: See `Pace.estimate`.
         quantile: Of past durations, for the pessimistic end; the lucky one takes its mirror.
         assumptions: For what is not known.
         rate_limit: Bytes a second that the run cannot exceed, or None; of tables the lowest. So
             much is reserved at most.
         tables: What limits it where that changes by the time of the day; see `line`.
     """
-    line = _Line(limit=rate_limit, tables=tables)
-    whole = _estimate_whole(outlook, quantile, assumptions, line)
-    deltas = [sample for sample in outlook.samples if sample.gap_seconds is not None]
-    known = deltas or outlook.samples
-    if gap is None or not known:
-        return whole
-    return _estimate_delta(known, gap, quantile, assumptions, line=line, whole=whole)
+    return Pace(outlook, quantile, assumptions, rate_limit, tables=tables).estimate(gap)
 
 
 def rate_limit_of(*limits: int | None) -> int | None:
     """The lowest of the limits that are there, bytes a second."""
-    return min((limit for limit in limits if limit is not None), default=None)
+    return min([limit for limit in limits if limit is not None], default=None)
 
 
-def _estimate_delta(
-    samples: Sequence[Sample],
-    gap: timedelta,
-    quantile: float,
-    assumptions: Assumptions,
-    *,
-    line: "_Line",
-    whole: Estimate,
-) -> Estimate:
-    usual = _usual_gap(samples)
-    longer = _stretch(usual, gap)
-    # More than everything is never moved; but what was seen to take longer, takes longer.
-    seen = at_quantile(sorted(sample.seconds for sample in samples), quantile)
-    ceiling = max(whole.high.total_seconds(), seen * assumptions.safety)
-    samples = _after_usual_gap(samples, usual)
-    seconds = sorted(sample.seconds for sample in samples)
-    slow, quick = at_quantile(seconds, quantile), mirrored(seconds, quantile)
-    if all(sample.gap_seconds is None for sample in samples):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    """What a server's own runs took, those after a long gap as if it had been the usual one.
+
+    Attributes:
+        usual: Seconds from run to run; zero where nothing is known of any.
+        seen: Seconds of a slow one as it was.
+        slow: Seconds of a slow one.
+        quick: Seconds of a quick one.
+        moved: Bytes of a large one.
+        verify: Seconds of the longest verification.
+    """
+
+    usual: float
+    seen: float
+    slow: float
+    quick: float
+    moved: int
+    verify: float
+
+
+class Pace:
+    """How quickly one server is saved: from its samples, its measured size, its copy.
+
+    A larger server, a longer gap or a lower limit never shortens the pessimistic end.
+    """
+
+    def __init__(
+        self,
+        outlook: Outlook,
+        quantile: float,
+        assumptions: Assumptions,
+        rate_limit: int | None,
+        *,
+        tables: Tables = (),
+    ) -> None:
+        """Prepare.
+
+        Args:
+            outlook: The server.
+            quantile: See `estimate_run`, as of all that follows.
+            assumptions: For what is not known.
+            rate_limit: Bytes a second, or None.
+            tables: The same by the time of the day.
+        """
+        deltas = [sample for sample in outlook.samples if sample.gap_seconds is not None]
+        self._known = deltas or outlook.samples
+        self._outlook = outlook
+        self._quantile = quantile
+        self._assumptions = assumptions
+        self._line = _Line(limit=rate_limit, tables=tables)
+        self._history: _History | None = None
+
+    def estimate(self, gap: timedelta | None) -> Estimate:
+        """How long a run takes.
+
+        Args:
+            gap: Since the run whose files this one builds upon; None if it has to move everything.
+        """
+        if gap is None or not self._known:
+            return _estimate_whole(self._outlook, self._quantile, self._assumptions, self._line)
+        if self._history is None:
+            quick = self._assumptions.overhead.total_seconds()
+            self._history = _look_back(self._known, self._quantile, quick)
+        return self._after(gap, self._history)
+
+    def _after(self, gap: timedelta, history: _History) -> Estimate:
+        safety, longer = self._assumptions.safety, _stretch(history.usual, gap)
+        moved = history.moved * longer
+        overhead = self._assumptions.overhead.total_seconds()
+        pessimistic = max(history.slow * longer, self._line.longest(moved, None), overhead) * safety
+        # More than everything is never moved; but what was seen to take longer, takes longer.
+        if pessimistic > history.seen * safety:
+            whole = _whole_at_worst(self._outlook, self._quantile, self._assumptions, self._line)
+            pessimistic = min(pessimistic, max(whole.total_seconds(), history.seen * safety))
+        high = _span(pessimistic)
+        transfer = max(1.0, history.slow - history.verify)
+        return Estimate(
+            low=min(high, _span(history.quick)),
+            high=high,
+            basis=Basis.HISTORY,
+            rate=_capped(moved / (transfer * longer), self._line.limit),
+        )
+
+
+def _look_back(samples: Sequence[Sample], quantile: float, overhead: float) -> _History:
+    gaps = [sample.gap_seconds for sample in samples if sample.gap_seconds is not None]
+    usual, place = _usual_gap(gaps), _place(len(samples), quantile)
+    seconds = sorted([sample.seconds for sample in samples])
+    seen = seconds[place]
+    if gaps and max(gaps) > usual:
+        samples = _after_usual_gap(samples, usual)
+        seconds = sorted([sample.seconds for sample in samples])
+    return _History(
+        usual=usual,
+        seen=seen,
+        slow=seconds[place],
         # Whole copies say nothing of how little there may be to move after one.
-        quick = _overhead(assumptions)
-    moved = at_quantile(sorted(sample.new_bytes for sample in samples), quantile) * longer
-    pessimistic = max(slow * longer, line.longest(moved, None), _overhead(assumptions))
-    high = _span(min(pessimistic * assumptions.safety, ceiling))
-    transfer = max(1.0, slow - max(sample.verify_seconds for sample in samples))
-    return Estimate(
-        low=min(high, _span(quick)),
-        high=high,
-        basis=Basis.HISTORY,
-        rate=_capped(moved / (transfer * longer), line.limit),
+        quick=seconds[len(seconds) - 1 - place] if gaps else overhead,
+        moved=sorted([sample.new_bytes for sample in samples])[place],
+        verify=max([sample.verify_seconds for sample in samples]),
     )
 
 
@@ -91,16 +155,30 @@ def _estimate_whole(
     outlook: Outlook, quantile: float, assumptions: Assumptions, line: "_Line"
 ) -> Estimate:
     size, basis = _size(outlook, assumptions)
-    rates = sorted((_rate(sample) for sample in outlook.samples if _is_whole(sample)), reverse=True)
+    rates = _whole_rates(outlook)
     slow = at_quantile(rates, quantile) if rates else assumptions.rate
     quick = rates[0] if rates else assumptions.rate * _LUCK
-    proofs = sorted(sample.verify_seconds for sample in outlook.samples) or [0.0]
-    overhead = _overhead(assumptions)
-    high = _span(
-        (overhead + line.longest(size, slow) + at_quantile(proofs, quantile)) * assumptions.safety
-    )
+    proofs = sorted([sample.verify_seconds for sample in outlook.samples]) or [0.0]
+    high = _whole_at_worst(outlook, quantile, assumptions, line)
     low = _span(line.quickest(size, quick) + mirrored(proofs, quantile))
     return Estimate(low=min(low, high), high=high, basis=basis, rate=_capped(slow, line.limit))
+
+
+def _whole_at_worst(
+    outlook: Outlook, quantile: float, assumptions: Assumptions, line: "_Line"
+) -> timedelta:
+    """How long a slow run takes that moves everything."""
+    size, _ = _size(outlook, assumptions)
+    rates = _whole_rates(outlook)
+    slow = at_quantile(rates, quantile) if rates else assumptions.rate
+    proofs = sorted([sample.verify_seconds for sample in outlook.samples]) or [0.0]
+    seconds = assumptions.overhead.total_seconds() + line.longest(size, slow)
+    return _span((seconds + at_quantile(proofs, quantile)) * assumptions.safety)
+
+
+def _whole_rates(outlook: Outlook) -> list[float]:
+    """Bytes a second of the runs that moved nearly everything, the quickest first."""
+    return sorted([_rate(each) for each in outlook.samples if _is_whole(each)], reverse=True)
 
 
 def at_quantile(ordered: Sequence[float], quantile: float) -> float:
@@ -127,9 +205,8 @@ def _size(outlook: Outlook, assumptions: Assumptions) -> tuple[float, Basis]:
     return max(sizes), Basis.HISTORY if outlook.samples else Basis.MEASURED
 
 
-def _usual_gap(samples: Sequence[Sample]) -> float:
+def _usual_gap(gaps: Sequence[float]) -> float:
     """Seconds; zero where nothing is known of any."""
-    gaps = [sample.gap_seconds for sample in samples if sample.gap_seconds is not None]
     usual = median(gaps) if gaps else 0.0
     # Runs that began within a second of each other say nothing of shorter gaps.
     return max(1.0, usual) if usual > 0 else 0.0
@@ -146,8 +223,6 @@ def _after_usual_gap(samples: Sequence[Sample], usual: float) -> Sequence[Sample
     One run after a week without a daemon does not stand for those of every day. What was moved
     shrinks with the gap; of the time a part does not, so it never becomes less than the usual.
     """
-    if all(each.gap_seconds is None or each.gap_seconds <= usual for each in samples):
-        return samples
     floor = median(each.seconds for each in samples)
     return [_shorten(each, usual, floor) for each in samples]
 
@@ -193,10 +268,6 @@ class _Line:
         if self.tables:
             return quickest_transfer(size, rate, self.tables)
         return size / _capped(rate, self.limit)
-
-
-def _overhead(assumptions: Assumptions) -> float:
-    return assumptions.overhead.total_seconds()
 
 
 def _capped(rate: float, limit: int | None) -> int:

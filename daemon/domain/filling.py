@@ -1,9 +1,10 @@
 """Lets routine runs start where the firm ones leave room, and never where one would be delayed."""
 
+from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, TypeAlias
 
 from daemon.domain.profile import Profile
 from daemon.domain.schedule import NEVER, Block, Capacity, Occupancy
@@ -32,6 +33,11 @@ class Filler:
     firm_at: int | None
     patience: int
     last: int | None = None
+
+
+#: A filler in line: its rank, which is unique; when its turn comes anyway, or it is too
+#: late for it; its length and its rate.
+_Entry: TypeAlias = tuple[int, int, int, int, Filler]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +83,12 @@ def fill(
     return _Filling(fillers, reservations, quiet_until).run()
 
 
+def _entry(filler: Filler) -> _Entry:
+    turn = filler.last if filler.firm_at is None else filler.firm_at
+    block = filler.block
+    return block.rank, NEVER if turn is None else turn, block.length, block.rate, filler
+
+
 def _is_past(now: int, filler: Filler) -> bool:
     if filler.firm_at is not None:
         return now >= filler.firm_at
@@ -87,13 +99,19 @@ class _Filling:
     def __init__(
         self, fillers: Sequence[Filler], reservations: Reservations, quiet_until: QuietUntil
     ) -> None:
-        self._pending = [(each.block.ready, each.block.rank, each) for each in fillers]
+        self._begin = min((each.block.ready for each in fillers), default=0)
+        #: Those that are ready at the beginning, often nearly all: the last in rank first.
+        self._ready_at_once = sorted(
+            [_entry(each) for each in fillers if each.block.ready == self._begin], reverse=True
+        )
+        later = [each for each in fillers if each.block.ready > self._begin]
+        self._pending = [(each.block.ready, _entry(each)) for each in later]
         heapify(self._pending)
-        self._ready: list[tuple[int, Filler]] = []
-        #: What was looked at in vain at the last moment, in rank before all that are ready.
-        self._hindered: list[tuple[int, Filler]] = []
+        #: Of those whose time has come the first in rank, and a heap of others.
+        self._first: list[_Entry] = []
+        self._ready: list[_Entry] = []
         #: From when on no slot is free, as far as is known; and bytes a second that are left.
-        self._full_from, self._left = NEVER, 0
+        self._full_from, self._left = NEVER, NEVER
         self._reserved = reservations
         self._ends = list(reservations.ends)
         self._quiet_until = quiet_until
@@ -101,57 +119,88 @@ class _Filling:
         self._starts: dict[str, int] = {}
 
     def run(self) -> dict[str, int]:
-        while self._pending or self._ready or self._hindered:
-            now = self._next_moment()
+        now = self._begin
+        while self._pending or self._is_somebody_ready():
             self._occupancy.pass_to(now)
             while self._ends and self._ends[-1] <= now:
                 self._ends.pop()
-            while self._pending and self._pending[0][0] <= now:
-                _, rank, filler = heappop(self._pending)
-                heappush(self._ready, (rank, filler))
+            self._admit(now)
             self._start_what_fits(now)
+            now = self._next_moment()
         return self._starts
+
+    def _is_somebody_ready(self) -> bool:
+        return bool(self._first or self._ready or self._ready_at_once)
 
     def _next_moment(self) -> int:
         """When something can change: a run becomes ready, or one of either sort ends."""
         moments = [self._pending[0][0]] if self._pending else []
-        if self._ready or self._hindered:
+        if self._is_somebody_ready():
             ends = (self._occupancy.next_end, self._ends[-1] if self._ends else None)
             moments += [end for end in ends if end is not None]
-        return min(moments)
+        return min(moments, default=NEVER)
+
+    def _admit(self, now: int) -> None:
+        """Take in those whose time has come."""
+        while self._pending and self._pending[0][0] <= now:
+            _, entry = heappop(self._pending)
+            if self._first and entry < self._first[-1]:
+                insort(self._first, entry)
+            else:
+                heappush(self._ready, entry)
+        while len(self._first) > _LOOK_AHEAD:
+            heappush(self._ready, self._first.pop())
 
     def _start_what_fits(self, now: int) -> None:
         self._look_around(now)
         if self._full_from <= now:
             return
-        quiet_until = self._quiet_until(now) if self._ready or self._hindered else None
-        waiting = self._hindered_first()
-        self._hindered = []
-        while waiting or self._ready:
-            if len(self._hindered) >= _LOOK_AHEAD or self._full_from <= now:
-                break
-            rank, filler = waiting.pop() if waiting else heappop(self._ready)
-            if _is_past(now, filler):
-                continue
-            if quiet_until is not None and now < filler.patience:
-                until = min(quiet_until, filler.patience)
-                heappush(self._pending, (until, rank, filler))
-            elif self._may_fit(now, filler) and self._fits(now, filler):
-                self._starts[filler.block.server] = now
-                self._occupancy.begin(now + filler.block.length, filler.block)
-                self._look_around(now)
-            else:
-                self._hindered.append((rank, filler))
-        self._hindered += reversed(waiting)
+        quiet_until = self._quiet_until(now) if self._is_somebody_ready() else None
+        # Those before this place do not fit.
+        place = self._look_for(now, 0, quiet=quiet_until is not None)
+        while place < _LOOK_AHEAD and self._full_from > now:
+            if not self._settle(now, place, quiet_until):
+                place += 1
+            place = self._look_for(now, place, quiet=quiet_until is not None)
 
-    def _hindered_first(self) -> list[tuple[int, Filler]]:
-        """The hindered, last one first; none where others that are ready go before some."""
-        last = self._hindered[-1][0] if self._hindered else 0
-        if len(self._hindered) >= _LOOK_AHEAD and not (self._ready and self._ready[0][0] < last):
-            return self._hindered[::-1]
-        for entry in self._hindered:
-            heappush(self._ready, entry)
-        return []
+    def _look_for(self, now: int, place: int, *, quiet: bool) -> int:
+        """The next place at which a quick look does not rule out that something happens."""
+        first, left, full_from = self._first, self._left, self._full_from
+        room = full_from - now
+        while place < _LOOK_AHEAD:
+            if place == len(first):
+                if not (self._ready or self._ready_at_once):
+                    return _LOOK_AHEAD
+                first.append(self._next_in_rank())
+            _, turn, length, rate, _ = first[place]
+            if turn <= now or quiet:
+                break
+            if rate <= left and (length <= room or turn <= full_from):
+                break
+            place += 1
+        return place
+
+    def _next_in_rank(self) -> _Entry:
+        """Takes the next one of those that are ready."""
+        at_once, ready = self._ready_at_once, self._ready
+        if at_once and not (ready and ready[0] < at_once[-1]):
+            return at_once.pop()
+        return heappop(ready)
+
+    def _settle(self, now: int, place: int, quiet_until: int | None) -> bool:
+        """Whether the one at this place waits no longer: it starts, is put off, or is too late."""
+        entry = self._first[place]
+        filler = entry[-1]
+        if quiet_until is not None and now < filler.patience and not _is_past(now, filler):
+            heappush(self._pending, (min(quiet_until, filler.patience), entry))
+        elif not _is_past(now, filler):
+            if not self._fits(now, filler):
+                return False
+            self._starts[filler.block.server] = now
+            self._occupancy.begin(now + filler.block.length, filler.block)
+            self._look_around(now)
+        del self._first[place]
+        return True
 
     def _look_around(self, now: int) -> None:
         """Find out what is free at this moment, and for how long."""
@@ -161,16 +210,7 @@ class _Filling:
         self._full_from = NEVER if full_from is None else full_from
         if capacity.bandwidth is not None:
             used = self._occupancy.bandwidth + reserved.bandwidth.at(now)
-            self._left = capacity.bandwidth - used
-
-    def _may_fit(self, now: int, filler: Filler) -> bool:
-        """A quick look; what it has no doubt about need not be looked at closely."""
-        block, firm_at = filler.block, filler.firm_at
-        if now + block.length > self._full_from and (firm_at is None or firm_at > self._full_from):
-            return False
-        return self._reserved.capacity.bandwidth is None or (
-            block.rate <= self._left or self._left >= self._reserved.capacity.bandwidth
-        )
+            self._left = capacity.bandwidth - used if used > 0 else NEVER
 
     def _fits(self, now: int, filler: Filler) -> bool:
         """Whether the firm runs keep all they need for as long as this one would last."""

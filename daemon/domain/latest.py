@@ -1,6 +1,6 @@
 """The latest start of each run that has to happen, walking back from the deadlines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,10 +9,7 @@ from daemon.domain.schedule import Block, Capacity, lay_out, length_of, mirror, 
 
 
 def latest_starts(
-    needs: Iterable[Need],
-    capacity: Capacity,
-    places: Mapping[str, int],
-    busy: Sequence[Block] = (),
+    blocks: Sequence[Block], capacity: Capacity, busy: Sequence[Block] = ()
 ) -> dict[str, datetime]:
     """The latest starts with which all of them end by their deadlines, by server.
 
@@ -21,27 +18,31 @@ def latest_starts(
     contracts, estimates and limits only, not on the present nor on copies.
 
     Args:
-        needs: Servers for which a run has to happen.
+        blocks: Runs that have to happen, each as `backwards` tells it.
         capacity: What they share.
-        places: Where each server stands in the order of deadlines.
         busy: Runs under way. They keep what they have until they end.
     """
-    blocks = [
-        Block(
-            rank=-places[need.outlook.server],
-            server=need.outlook.server,
-            ready=-to_ticks(need.final_by),
-            length=length_of(need.firm.high),
-            rate=need.firm.rate,
-            store=need.outlook.store,
-        )
-        for need in needs
-    ]
-    lengths = {block.server: block.length for block in blocks}
+    starts = lay_out(blocks, capacity, ahead=_mirrored(busy))
     return {
-        server: to_instant(mirror(start, lengths[server]))
-        for server, start in lay_out(blocks, capacity, ahead=_mirrored(busy)).items()
+        block.server: to_instant(mirror(starts[block.server], block.length)) for block in blocks
     }
+
+
+def backwards(need: Need, place: int) -> Block:
+    """The run that has to happen, on the time line that runs the other way.
+
+    Args:
+        need: The server.
+        place: Where it stands in the order of deadlines.
+    """
+    return Block(
+        rank=-place,
+        server=need.outlook.server,
+        ready=-to_ticks(need.final_by),
+        length=length_of(need.firm.high),
+        rate=need.firm.rate,
+        store=need.outlook.store,
+    )
 
 
 def _mirrored(busy: Sequence[Block]) -> list[Block]:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 from daemon.domain.estimate import estimate_run, rate_limit_of
 from daemon.domain.instant import LATEST, shift
 from daemon.domain.line import tables_of
 from daemon.domain.need import Need, look_at
-from daemon.domain.outlook import Attempt, Outlook
+from daemon.domain.outlook import Attempt, Life, Outlook
 from daemon.domain.plan import Assumptions, Limits
 from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.schedule import Block, length_of, to_instant, to_ticks
@@ -19,6 +20,10 @@ from daemon.domain.schedule import Block, length_of, to_instant, to_ticks
 _OVERTIME: Final = 1.125
 #: The least that is expected to be left of a run where decisions take no time.
 _MOMENT: Final = timedelta(seconds=1)
+
+
+#: A server whose seed is due, behind what it is sorted by.
+_Close: TypeAlias = tuple[tuple[datetime, int, str], Outlook, Life, Policy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,7 @@ def near_ones(
     # Most servers are far from their stop: of each, this decides it with two additions. Many
     # contracts share one course, so what it says is kept by the object that says it.
     stops: dict[int, timedelta] = {}
-    busy, needs, changes_at = [], [], LATEST
+    busy, close, changes_at = [], [], LATEST
     for outlook in outlooks:
         attempt, life = outlook.attempt, outlook.life
         policy = fitting.get(outlook.labels)
@@ -68,15 +73,21 @@ def near_ones(
         if seed_at > now:
             changes_at = min(changes_at, seed_at)
         else:
-            needs.append(look_at(outlook, life, policy, limits, assumptions, now=now))
-    needs.sort(key=_urgency)
+            close.append(_close_one(outlook, life, policy, shift(life.timeline.expires, stop)))
+    # What is looked at in the order of deadlines also lies in memory in this order, in which all
+    # that follows goes through it: in a large fleet that saves a part of the time.
+    close.sort(key=itemgetter(0))
+    needs = [
+        look_at(outlook, life, policy, limits, assumptions, now=now)
+        for _, outlook, life, policy in close
+    ]
     for need in needs:
         changes_at = min(changes_at, need.changes_at)
     return Near(needs=tuple(needs), busy=tuple(busy), changes_at=changes_at)
 
 
-def _urgency(need: Need) -> tuple[datetime, int, str]:
-    return need.final_by, -need.outlook.value, need.outlook.server
+def _close_one(outlook: Outlook, life: Life, policy: Policy, stop_at: datetime) -> _Close:
+    return (shift(stop_at, -policy.margin), -outlook.value, outlook.server), outlook, life, policy
 
 
 def _remainder(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from daemon.domain.estimate import estimate_run, rate_limit_of
+from daemon.domain.estimate import Pace, rate_limit_of
 from daemon.domain.instant import LATEST, shift
 from daemon.domain.line import tables_of
 from daemon.domain.outlook import Life, Outlook
@@ -108,10 +108,9 @@ def look_at(
     gap, last_gap, next_step = _gaps(outlook, policy, copy_at, stale_at, every, now=now)
     limit = rate_limit_of(outlook.bandwidth, limits.bandwidth, limits.stores.get(outlook.store))
     tables = tables_of(outlook, limits)
-    routine = estimate_run(outlook, gap, policy.quantile, assumptions, limit, tables=tables)
-    last = routine
-    if last_gap != gap:
-        last = estimate_run(outlook, last_gap, policy.quantile, assumptions, limit, tables=tables)
+    pace = Pace(outlook, policy.quantile, assumptions, limit, tables=tables)
+    routine = pace.estimate(gap)
+    last = routine if last_gap == gap else pace.estimate(last_gap)
     under_way, released_at = _under_way(outlook, now)
     changes = (stop_at, final_by, stale_at, credible_from, next_step, released_at)
     return Need(
@@ -126,7 +125,7 @@ def look_at(
         routine=routine,
         last=last,
         under_way=under_way,
-        changes_at=min((at for at in changes if at > now), default=LATEST),
+        changes_at=min([at for at in changes if at > now], default=LATEST),
     )
 
 
@@ -141,8 +140,10 @@ def stale_from(
     if copy_at is None:
         return shift(stop_at, -policy.seed), policy.ladder[0].every
     return min(
-        (max(shift(stop_at, -rung.within), shift(copy_at, rung.every)), rung.every)
-        for rung in policy.ladder
+        [
+            (max(shift(stop_at, -rung.within), shift(copy_at, rung.every)), rung.every)
+            for rung in policy.ladder
+        ]
     )
 
 

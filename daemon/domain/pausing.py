@@ -42,14 +42,13 @@ def find_pauses(
     near: Near, calls: Calls, timetable: Timetable, limits: Limits, now: datetime
 ) -> tuple[str, ...]:
     """The servers whose run should stop at its next checkpoint; see `Plan.pauses`."""
-    urgent = [each for each in _late(timetable) if _fits_alone(each, now)]
+    running = [each for each in near.needs if each.under_way]
+    urgent = [each for each in _late(timetable) if _fits_alone(each, now)] if running else []
     optional = frozenset(
-        each.outlook.server for each in near.needs if _is_optional(each, calls, limits)
+        each.outlook.server for each in running if _is_optional(each, calls, limits)
     )
     yielding = [
-        each
-        for each in near.needs
-        if _can_yield(each, now, optional=each.outlook.server in optional)
+        each for each in running if _can_yield(each, now, optional=each.outlook.server in optional)
     ]
     if not urgent or not yielding:
         return ()

@@ -28,7 +28,9 @@ def to_ticks(at: datetime) -> int:
 
 def to_instant(ticks: int) -> datetime:
     """The instant so many microseconds after 1970, or the calendar's end beyond it."""
-    return _EPOCH + timedelta(microseconds=min(max(ticks, _FIRST), _LAST))
+    if not _FIRST <= ticks <= _LAST:
+        return EARLIEST if ticks < _FIRST else LATEST
+    return _EPOCH + timedelta(microseconds=ticks)
 
 
 def length_of(span: timedelta) -> int:

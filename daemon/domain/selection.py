@@ -134,6 +134,7 @@ class _Selection:
             name: _used(budget, [block for block in busy if block.store == name], now)
             for name, budget in capacity.stores.items()
         }
+        self._budgeted = self._all is not None or bool(self._stores)
         self._kept: dict[int, int] = {}
 
     def run(self) -> Collection[int]:
@@ -148,9 +149,11 @@ class _Selection:
         if max(self._now, stake.early) > latest:
             return
         left: list[tuple[int, int]] = []
-        shares = self._shares(block)
+        shares = self._shares(block) if self._budgeted else ()
         due = self._dues[place]
-        cleared = all(self._clear(lane, due - share, stake, left) for lane, share in shares)
+        cleared = not shares or all(
+            self._clear(lane, due - share, stake, left) for lane, share in shares
+        )
         slot = self._slot_for(stake, latest, left) if cleared else None
         if slot is None:
             for other, before in reversed(left):

@@ -171,8 +171,8 @@ def _latest(
         for each in stakes
         if each.block.server in starts and starts[each.block.server] + each.block.length <= each.due
     }
-    needs = [each for each in calls.still if each.outlook.server in timely]
-    return {**calls.latest, **latest_starts(needs, calls.capacity, calls.places, busy)}
+    still = [block for block in calls.still if block.server in timely]
+    return {**calls.latest, **latest_starts(still, calls.capacity, busy)}
 
 
 def _as_reserved(call: Call) -> Demand:

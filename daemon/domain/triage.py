@@ -8,7 +8,7 @@ take make room for it, unless together they are worth more.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from daemon.domain.schedule import Block, Capacity, lay_out
 from daemon.domain.selection import By, Stake, select, worth_of
@@ -69,8 +69,11 @@ def value_saved(stakes: Iterable[Stake], starts: Mapping[str, int]) -> tuple[int
         if start is None:
             continue
         end = start + stake.block.length
-        saved += worth_of(stake) if end <= stake.stop else 0
-        timely += worth_of(stake) if end <= stake.due else 0
+        in_time, before_stop = end <= stake.due, end <= stake.stop
+        if in_time or before_stop:
+            worth = worth_of(stake)
+            saved += worth if before_stop else 0
+            timely += worth if in_time else 0
     return saved, timely
 
 
@@ -99,8 +102,9 @@ class _Overload:
         timely = self._select(saved, By.DUE)
         best, worth = self._plain, value_saved(self._stakes, self._plain)
         for layout in (self._margins_last(saved, timely), self._by_deadline(saved)):
-            if value_saved(saved, layout) > worth:
-                best, worth = layout, value_saved(saved, layout)
+            other = value_saved(saved, layout)
+            if other > worth:
+                best, worth = layout, other
         return self._settlement(best)
 
     def _select(self, stakes: Sequence[Stake], by: By) -> frozenset[str]:
@@ -115,9 +119,7 @@ class _Overload:
                 each.block.rank,
             ),
         )
-        blocks = [
-            replace(each.block, rank=rank, ready=each.early) for rank, each in enumerate(in_order)
-        ]
+        blocks = [_early_block(each, rank) for rank, each in enumerate(in_order)]
         return lay_out(blocks, self._capacity, self._busy)
 
     def _by_deadline(self, saved: Sequence[Stake]) -> dict[str, int]:
@@ -127,6 +129,19 @@ class _Overload:
         """Without those that a stop would cut off: they take no time from others."""
         lost = [each for each in self._stakes if each.block.server not in starts]
         return Settlement(starts=starts, given_up=_in_turn(lost, self._now), triaged=True)
+
+
+def _early_block(stake: Stake, rank: int) -> Block:
+    """The run as it would be if it began as early as it may."""
+    block = stake.block
+    return Block(
+        rank=rank,
+        server=block.server,
+        ready=stake.early,
+        length=block.length,
+        rate=block.rate,
+        store=block.store,
+    )
 
 
 def _in_turn(stakes: Iterable[Stake], now: int) -> tuple[str, ...]:
