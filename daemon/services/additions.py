@@ -16,7 +16,7 @@ class RunAdditions:
     passport: PassportTaking | None
 
     def bring(self, grafting: Grafting) -> None:
-        """Begin with the passport, and dump meanwhile; see `Dumping.run` for what it raises."""
+        """Dump, while the server is asked for its passport; see `Dumping.run`."""
         if self.passport is not None:
             self.passport.begin(grafting)
         self.dumping.run(grafting)
@@ -25,11 +25,6 @@ class RunAdditions:
         """See `PassportTaking.settle`."""
         if self.passport is not None:
             self.passport.settle()
-
-    def close(self) -> None:
-        """The capture is over, however it ended."""
-        if self.passport is not None:
-            self.passport.end()
 
     def describe(self, graft: Graft | None) -> Beside:
         """What the manifest says of a tree that this hangs onto."""

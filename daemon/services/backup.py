@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
@@ -19,7 +19,7 @@ from daemon.domain.verification import Depth
 from daemon.errors import ClaimLost, VerificationFailed
 from daemon.services.backup_tools import BackupObserver, BackupTools
 from daemon.services.baseline import Baseline, survey
-from daemon.services.beside import plan_additions
+from daemon.services.beside import Accompaniment
 from daemon.services.chain import find_head
 from daemon.services.checkpointing import CheckpointKeeper, Occasion
 from daemon.services.claim import Claim, claim_run
@@ -132,6 +132,7 @@ class _Attempt:
     precious: tuple[str, ...]
     keeper: CheckpointKeeper | None = None
     early: EarlyPull | None = None
+    beside: Accompaniment = field(init=False)
 
     @property
     def stopping(self) -> Stopping:
@@ -158,14 +159,18 @@ class _Attempt:
         key = self.tools.signing_key()
         staging = Staging(self.tools.staging / self.server.name)
         staging.prepare()
-        self.early = self._begin_early(staging)
-        try:
-            self._reach_store(staging, key)
-        finally:
-            if self.early is not None:
-                self.early.close()
+        spec = pull_spec(self.server, staging.image, self.tools.identity, self.bandwidth)
+        with Accompaniment(
+            self.tools, self.server, spec, self.stopping, self.observer
+        ) as self.beside:
+            self.early = self._begin_early(staging, spec)
+            try:
+                self._reach_store(staging, key)
+            finally:
+                if self.early is not None:
+                    self.early.close()
 
-    def _begin_early(self, staging: Staging) -> EarlyPull | None:
+    def _begin_early(self, staging: Staging, spec: PullSpec) -> EarlyPull | None:
         """None where something is to be made or stored before anything is pulled."""
         self.stopping.check_asked()
         server, tuning = self.server, self.tools.tuning
@@ -173,7 +178,7 @@ class _Attempt:
             return None
         return begin_early(
             staging,
-            pull_spec(server, staging.image, self.tools.identity, self.bandwidth),
+            spec,
             lambda journal, stop, room: self.tools.make_pull(
                 journal, stop, room, self.tools.pull_rate
             ),
@@ -279,9 +284,7 @@ class _Attempt:
             ),
             tuning=self.tools.tuning,
             watch=lambda progress: self._watch(baseline, source.spec, progress),
-            plan_additions=plan_additions(
-                self.tools, self.server, source.spec, self.stopping, self.observer.warned
-            ),
+            plan_additions=self.beside.plan,
             now=self.tools.clock.now(),
             plan_checkpoints=self._plan_checkpoints(baseline, source, key, lock),
             whole=self.depth > Depth.STORED,

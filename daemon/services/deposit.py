@@ -156,7 +156,7 @@ def deposit(
     mark = trusted_mark(known, baseline, spec, now=now, walk_every=every)
     remove_mark(staging.root)
     additions = plan_additions(progress)
-    with closing(additions), _open_writer(baseline, tuning) as writer:
+    with _open_writer(baseline, tuning) as writer:
         window = _open_window(staging, tuning, writer)
         base = mark.base if mark else None
         capture = Capture(

@@ -41,13 +41,25 @@ class PassportTaking:
         self._stop = stop
         self._patience = patience
         self._lock = threading.Lock()
-        self._gaps: tuple[str, ...] | None = None
+        self._grafting: Grafting | None = None
+        self._gaps: tuple[str, ...] = ()
+        self._asked = threading.Event()
+        self._thread = threading.Thread(target=self._take, name="passport", daemon=True)
+
+    def ask(self) -> None:
+        """Ask in the background; called once."""
+        self._thread.start()
 
     def begin(self, grafting: Grafting) -> None:
-        """Ask in the background; what is known in the end is stored at once."""
-        self._grafting = grafting
-        self._thread = threading.Thread(target=self._take, name="passport", daemon=True)
-        self._thread.start()
+        """There is a place for it now: once everything is asked, it is stored at once.
+
+        Raises:
+            StoreError, RepositoryError: from the writer.
+        """
+        with self._lock:
+            self._grafting = grafting
+        if self._asked.is_set():
+            self._store()
 
     def settle(self) -> None:
         """Store what is known by now, unless that is done.
@@ -68,10 +80,11 @@ class PassportTaking:
         if file is None:
             return None
         path = f"/{PLACE.decode()}/{file.path}"
-        return PassportFact(path=path, size=file.stored.size, gaps=self._gaps or ())
+        return PassportFact(path=path, size=file.stored.size, gaps=self._gaps)
 
     def _take(self) -> None:
         self._asking.ask(self._connect)
+        self._asked.set()
         try:
             self._store()
         except BackendError:
@@ -80,8 +93,9 @@ class PassportTaking:
 
     def _store(self) -> None:
         with self._lock:
-            if self._gaps is not None:
+            grafting, self._grafting = self._grafting, None
+            if grafting is None:
                 return
             passport = self._asking.passport()
-            self._grafting.take(PASSPORT, BytesIO(passport.render()), passport.taken_at)
+            grafting.take(PASSPORT, BytesIO(passport.render()), passport.taken_at)
             self._gaps = passport.gaps

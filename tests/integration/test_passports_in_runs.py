@@ -142,6 +142,7 @@ def test_a_command_that_hangs_keeps_the_end_of_a_capture_waiting_only_so_long(
     )
     with RepositoryWriter(repository, index) as writer:
         grafting = Grafting(writer)
+        passport.ask()
         passport.begin(grafting)
         passport.settle()
         shell.released.set()
