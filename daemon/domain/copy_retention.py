@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from daemon.domain.backoff import pause_after
+from daemon.domain.backoff import next_attempt, pause_after
 from daemon.domain.instant import shift
 from daemon.domain.outlook import Outlook
 from daemon.domain.policy import Policy
@@ -18,11 +18,23 @@ _LONGEST_PAUSE: Final = timedelta(minutes=1)
 _PART: Final = 5
 
 
-def pause_before_look(copy: ProviderCopy, policy: Policy) -> timedelta:
+def pause_before_look(
+    copy: ProviderCopy, policy: Policy, until: datetime | None = None
+) -> timedelta:
     """How long a copy under way is left alone after a look.
 
     The longer it takes, the longer; after a look that went wrong, as long as after a run that did.
+
+    Args:
+        copy: As it was at that look.
+        policy: Says how long pauses after failures are.
+        until: The provider begins none from then on: what it could not be asked for yet is asked
+            for again before.
     """
+    if copy.failures and not copy.volumes and until is not None:
+        latest = shift(until, -policy.margin)
+        again = next_attempt(copy.looked_at, copy.failures, policy, latest=latest, finish_by=until)
+        return again - copy.looked_at
     if copy.failures:
         return pause_after(copy.failures, policy)
     taken = copy.looked_at - copy.started_at

@@ -108,6 +108,12 @@ def coming_copies(
             return
 
 
+def snapshots_end(timeline: Timeline, now: datetime) -> datetime | None:
+    """When the provider stops making snapshots for the next time; None where it makes none."""
+    ends = (end for _, end in _stretches(timeline, lambda phase: phase.snapshot))
+    return next((end for end in ends if end > now), None)
+
+
 def good_enough_from(
     outlook: Outlook,
     life: Life,

@@ -6,7 +6,8 @@ hours in between belong to nobody. What is under way is on record, so any daemon
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -19,6 +20,7 @@ from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Plan
 from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.provider_copy import PlannedCopy, ProviderCopy
+from daemon.domain.rescue import snapshots_end
 from daemon.errors import LapseguardError
 from daemon.services.provider_making import ProviderTools, begin_copy, look_again, remove_copy
 
@@ -45,7 +47,7 @@ class CopyWatch:
         self._make_tools = make_tools
         self._changed = threading.Condition()
         self._busy: set[str] = set()
-        self._under_way: tuple[tuple[ProviderCopy, Policy], ...] = ()
+        self._under_way: tuple[_UnderWay, ...] = ()
         self._replaced: tuple[ProviderCopy, ...] = ()
         #: By server, or by the run of a copy: not before this, in monotonic seconds.
         self._due: dict[str, float] = {}
@@ -61,7 +63,12 @@ class CopyWatch:
             for each in outlooks
             if each.provider is not None and each.provider.copies
         ]
-        self._under_way = tuple(_under_way(able))
+        with self._changed:
+            now = self._clock.monotonic()
+            self._due = {key: due for key, due in self._due.items() if due > now}
+        self._under_way = tuple(_under_way(able, plan.at))
+        for each in self._under_way:
+            self._expect(each, plan.at)
         self._replaced = tuple(
             copy for each, policy in able for copy in replaced_copies(each, policy, plan.at)
         )
@@ -71,9 +78,9 @@ class CopyWatch:
 
     def look(self) -> None:
         """Look at those under way whose time has come, and remove what is replaced."""
-        for copy, policy in self._under_way:
-            if self._is_due(copy.run):
-                self._start(copy.server, partial(self._look, copy, policy))
+        for each in self._under_way:
+            if self._is_due(each.copy.run):
+                self._start(each.copy.server, partial(self._look, each))
         for copy in self._replaced:
             if self._is_due(copy.run):
                 self._start(copy.server, partial(self._remove, copy))
@@ -96,6 +103,15 @@ class CopyWatch:
     def _put_off(self, key: str, length: timedelta) -> None:
         with self._changed:
             self._due[key] = self._clock.monotonic() + length.total_seconds()
+
+    def _expect(self, under_way: "_UnderWay", now: datetime) -> None:
+        """One that was not looked at here yet: it is due as if we had looked when others did."""
+        copy = under_way.copy
+        pause = pause_before_look(copy, under_way.policy, under_way.until)
+        left = min(max(copy.looked_at + pause - now, timedelta()), pause)
+        with self._changed:
+            due = self._clock.monotonic() + left.total_seconds()
+            self._due.setdefault(copy.run, due)
 
     def _start(self, server: str, work: Callable[[], None]) -> None:
         with self._changed:
@@ -132,10 +148,11 @@ class CopyWatch:
         )
         _tell(copy)
 
-    def _look(self, before: ProviderCopy, policy: Policy) -> None:
+    def _look(self, under_way: "_UnderWay") -> None:
+        before = under_way.copy
         self._put_off(before.run, _REST)
         copy = look_again(self._make_tools(), before.run)
-        self._put_off(copy.run, pause_before_look(copy, policy))
+        self._put_off(copy.run, pause_before_look(copy, under_way.policy, under_way.until))
         if copy.state is not before.state or copy.problem is not None:
             _tell(copy)
 
@@ -147,13 +164,22 @@ class CopyWatch:
             _LOG.warning("provider_copy.kept", run=before.run, message=str(error))
 
 
-def _under_way(
-    able: Iterable[tuple[Outlook, Policy]],
-) -> Iterator[tuple[ProviderCopy, Policy]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UnderWay:
+    """A copy under way, and what says when it is looked at; see `pause_before_look`."""
+
+    copy: ProviderCopy
+    policy: Policy
+    until: datetime | None
+
+
+def _under_way(able: Iterable[tuple[Outlook, Policy]], now: datetime) -> Iterator[_UnderWay]:
     for outlook, policy in able:
         attempt = outlook.provider.attempt if outlook.provider else None
         if attempt is not None and attempt.is_creating:
-            yield attempt, policy
+            life = outlook.life
+            until = None if life is None else snapshots_end(life.timeline, now)
+            yield _UnderWay(copy=attempt, policy=policy, until=until)
 
 
 def _tell(copy: ProviderCopy) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -241,8 +241,8 @@ def watching(rig: Rig, clock: FakeClock) -> Iterator[CopyWatch]:
     watch.close(30)
 
 
-def a_plan(*copies: PlannedCopy) -> Plan:
-    return Plan(at=NOW, runs=(), wake_at=NOW + DAY, copies=copies)
+def a_plan(*copies: PlannedCopy, at: datetime = NOW) -> Plan:
+    return Plan(at=at, runs=(), wake_at=at + DAY, copies=copies)
 
 
 def wanted(after: str | None = None) -> PlannedCopy:
@@ -271,21 +271,38 @@ def test_two_daemons_that_plan_the_same_have_one_copy_made(rig: Rig) -> None:
 def test_one_under_way_is_looked_at_when_its_time_has_come_and_not_before(
     rig: Rig, slow_provider: Progress
 ) -> None:
-    rig.begin()
+    begun = rig.begin()
     clock = FakeClock()
     watch = CopyWatch(clock, rig.tools)
-    watch.begin([rig.outlook()], (DEFAULT_POLICY,), a_plan())
+    watch.begin([rig.outlook()], (DEFAULT_POLICY,), a_plan(at=begun.looked_at))
     rig.proxy.clear()
-    for _ in range(3):
+    for seconds in (0, 3, 0):
+        clock.pass_(seconds)
         watch.look()
         assert watch.wait(30)
     assert rig.proxy.requests == ["POST"]
     slow_provider.status = "completed"
-    clock.pass_(3)
+    clock.pass_(60)
     watch.look()
 
     assert watch.wait(30)
     assert rig.copies()[0].state is CopyState.COMPLETE
+
+
+def test_one_that_could_not_be_asked_for_rests_as_long_as_a_failed_run_does(rig: Rig) -> None:
+    rig.fail(Fault.RESET)
+    begun = rig.begin()
+    clock = FakeClock()
+    with watching(rig, clock) as watch:
+        watch.begin([rig.outlook()], (DEFAULT_POLICY,), a_plan(at=begun.looked_at))
+        clock.pass_(50)
+        watch.look()
+        assert watch.wait(30)
+        assert rig.copies()[0].volumes == ()
+        clock.pass_(20)
+        watch.look()
+
+    assert len(rig.copies()[0].volumes) == 2
 
 
 def test_a_copy_that_a_later_one_replaces_is_removed_and_the_newest_stays(rig: Rig) -> None:

@@ -11,6 +11,7 @@ from daemon.domain.copy_retention import pause_before_look, replaced_copies
 from daemon.domain.event import Happening
 from daemon.domain.forecast import forecast
 from daemon.domain.outlook import Outlook
+from daemon.domain.phase import Timeline
 from daemon.domain.policy import DEFAULT_POLICY, Policy
 from daemon.domain.provider_copy import (
     ProviderCopy,
@@ -18,12 +19,14 @@ from daemon.domain.provider_copy import (
     give_up,
     remove,
 )
+from daemon.domain.rescue import snapshots_end
 from daemon.domain.status import ServerStatus
 from daemon.domain.verdict import Verdict
 from daemon.errors import IllegalTransition
 from tests.factories import NOW
 from tests.unit.domain.prospects import DAY, HOUR, MINUTE, a_copy, a_prospect, an_outlook
 from tests.unit.domain.provider_copies import (
+    DISK,
     REFUSED,
     RESCUABLE,
     a_provider_copy,
@@ -182,6 +185,22 @@ def test_looks_become_rarer_and_failures_rarer_still() -> None:
     ]
     assert pauses == [2 * SECOND, 12 * SECOND, MINUTE]
     assert pause_before_look(creating(failures=3), DEFAULT_POLICY) == 4 * MINUTE
+
+
+def test_what_could_not_be_asked_for_is_asked_for_again_while_the_provider_still_makes_it() -> None:
+    """Once it is under way over there, the end of the phase does not matter any more."""
+    until = snapshots_end(_timeline(), NOW)
+    assert until == NOW + 9 * DAY
+    unasked = creating(looked_at=until - 10 * MINUTE, volumes=(), failures=60)
+
+    assert pause_before_look(unasked, DEFAULT_POLICY, until) < 10 * MINUTE
+    assert pause_before_look(replace(unasked, volumes=(DISK,)), DEFAULT_POLICY, until) == HOUR
+
+
+def _timeline() -> Timeline:
+    life = stopped().life
+    assert life is not None
+    return life.timeline
 
 
 @pytest.mark.parametrize("copy", [a_provider_copy(), refused()])
