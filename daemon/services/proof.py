@@ -20,7 +20,6 @@ from backends.repository.repository import Repository
 from backends.types import BlobId
 from daemon.domain.verification import Depth, Outcome
 from daemon.services.packs import PackStanding, look_up_packs
-from daemon.services.rehearsal import rehearse_restore
 
 Step = Callable[[int], None]
 
@@ -192,6 +191,10 @@ def _pack_of(problem: Problem) -> bytes | None:
 
 
 def _rehearse(evidence: Evidence, step: Step) -> Iterator[_Fault]:
+    from daemon.services.rehearsal import (  # noqa: PLC0415 - what restores is seldom needed
+        rehearse_restore,
+    )
+
     for sentence in rehearse_restore(
         evidence.reader, evidence.tree, evidence.sums(), evidence.scratch, lambda: step(0)
     ):
