@@ -91,12 +91,9 @@ class Following:
         followed.thread.join()
         self._followed.pop(followed.inode, None)
         stored = followed.stored
-        try:
-            if stored is None or stored.xxh128 != checksum:
-                return None
-            return self._enter(place, followed, stored, checksum)
-        finally:
-            self._packing.unfinished.drop(followed.inode)
+        if stored is None or stored.xxh128 != checksum:
+            return None
+        return self._enter(place, followed, stored, checksum)
 
     def _find(self, place: bytes, size: int) -> "_Followed | None":
         """What is at a place once rsync has moved it there.

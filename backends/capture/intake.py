@@ -188,6 +188,8 @@ class Intake:
 
     def _store(self, arrival: Arrival) -> None:
         content = self._settled_content(arrival)
+        if content is not None:
+            self._packing.unfinished.complete(arrival.path, arrival.size)
         if content is not None and not self._window.is_untimely(content.inode):
             self._window.store(self._image + b"/" + arrival.path, content)
             return

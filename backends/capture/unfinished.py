@@ -40,17 +40,25 @@ class Unfinished:
 
     def begin(self, inode: int, name: bytes, since: float) -> Beginning:
         """One has begun to come, at this time of the epoch; give the writer what is returned."""
-        # Names may be any bytes, and this one is ours.
-        text = name.decode(errors="backslashreplace")
-        found = _Coming(text, datetime.fromtimestamp(since, UTC), Beginning())
+        found = _Coming(_text(name), datetime.fromtimestamp(since, UTC), Beginning())
         with self._lock:
             self._coming[inode] = found
         return found.beginning
 
-    def drop(self, inode: int) -> None:
-        """It is complete, or will never be."""
+    def complete(self, path: bytes, size: int) -> None:
+        """The file at this path is stored: what of its name is no longer is its beginning.
+
+        There may be several, where the pull was begun anew in the midst of it.
+        """
+        if not self._coming:
+            return
+        name = _text(path.rpartition(b"/")[2])
         with self._lock:
-            self._coming.pop(inode, None)
+            self._coming = {
+                inode: each
+                for inode, each in self._coming.items()
+                if each.name != name or each.beginning.size() > size
+            }
 
     @property
     def size(self) -> int:
@@ -81,6 +89,11 @@ def omissions_of(graft: Graft | None) -> tuple[Omission, ...]:
         for file in (graft.files if graft else ())
         if file.path.startswith(f"{FOLDER}/")
     )
+
+
+def _text(name: bytes) -> str:
+    """A name may be any bytes, and this one is ours."""
+    return name.decode(errors="backslashreplace")
 
 
 def _file(coming: _Coming) -> GraftedFile | None:
