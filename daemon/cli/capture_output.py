@@ -18,6 +18,8 @@ _PHASES: Final = {
 def describe(now: Progress, *, rate: bool = True) -> str:
     """The counters as a phrase; the rate and the time left are left out where they show anyway."""
     parts = [
+        # A dump is one file, which has arrived only once all of it has.
+        f"{size(now.read_bytes)} so far" if now.phase not in _PHASES else "",
         f"{now.arrived_files:,} files, {size(now.arrived_bytes)} arrived",
         f"{now.stored_files:,} files, {size(now.stored_bytes)} stored",
         f"{size(now.safe_bytes)} safe in a checkpoint" if now.safe_files else "",

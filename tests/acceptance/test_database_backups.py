@@ -146,8 +146,12 @@ def test_a_restore_of_one_dump_says_how_to_load_that_one_beforehand_too(
     line = f"sqlite3 NEW.db < {shlex.quote(str(tmp_path / 'one' / DUMPS / 'live.sql'))}"
 
     foreseen = saved.installation.program.do(*options, "--dry-run")
+    (there,) = saved.installation.program.ask(
+        *("restore", saved.run["run"], "--to", "root@[::1]:/new", "--dry-run", *wanted)
+    )["dumps"]
     done = saved.installation.program.do(*options)
 
+    assert there["path"] == f"/new/{DUMPS}/live.sql"
     assert line in foreseen
     assert line in done
     assert "pg_restore" not in foreseen + done

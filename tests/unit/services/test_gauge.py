@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from backends.capture.progress import CapturePhase, CaptureProgress
 from backends.source_errors import DumpFailed
+from daemon.cli.capture_output import describe
 from daemon.services.progress import Gauge
 from tests.factories import NOW, FakeClock
 
@@ -80,6 +81,7 @@ def test_a_dump_is_a_step_of_its_own_that_counts_once_it_is_whole() -> None:
         raise DumpFailed("no such database")
     after = gauge.read()
 
+    assert describe(during).startswith("dumping shop.pgdump: 700 B so far, ")
     assert (during.phase, during.stored_files, during.read_bytes) == ("dumping shop.pgdump", 0, 700)
     assert (after.phase, after.stored_files, after.stored_bytes) == ("pull", 1, 700)
     assert after.expected_bytes == 5900
