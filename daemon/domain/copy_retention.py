@@ -1,4 +1,4 @@
-"""Which provider copies are worth their price no longer, and when one under way is looked at."""
+"""Which provider copies are worth their price no longer, and when one is looked at."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,8 @@ from daemon.domain.provider_copy import CopyState, ProviderCopy
 #: Between two looks at a copy under way, at first and at most.
 _FIRST_PAUSE: Final = timedelta(seconds=2)
 _LONGEST_PAUSE: Final = timedelta(minutes=1)
+#: Between two looks whether a complete copy is still there.
+_CONFIRMED: Final = timedelta(days=1)
 #: Of the time that a copy has taken by now, what may pass before the next look.
 _PART: Final = 5
 
@@ -21,9 +23,10 @@ _PART: Final = 5
 def pause_before_look(
     copy: ProviderCopy, policy: Policy, until: datetime | None = None
 ) -> timedelta:
-    """How long a copy under way is left alone after a look.
+    """How long a copy is left alone after a look.
 
-    The longer it takes, the longer; after a look that went wrong, as long as after a run that did.
+    A complete one for long. One under way the longer, the longer it takes; after a look that went
+    wrong, as long as after a run that did.
 
     Args:
         copy: As it was at that look.
@@ -31,6 +34,8 @@ def pause_before_look(
         until: The provider begins none from then on: what it could not be asked for yet is asked
             for again before.
     """
+    if copy.state is CopyState.COMPLETE:
+        return _CONFIRMED
     if copy.failures and not copy.volumes and until is not None:
         latest = shift(until, -policy.margin)
         again = next_attempt(copy.looked_at, copy.failures, policy, latest=latest, finish_by=until)

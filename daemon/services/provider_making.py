@@ -31,6 +31,7 @@ from daemon.domain.policy import Policy
 from daemon.domain.provider_copy import (
     CopiedVolume,
     CopySight,
+    CopyState,
     ProviderCopy,
     give_up,
     observe,
@@ -126,14 +127,18 @@ def begin_copy(
 
 
 def look_again(tools: ProviderTools, run: str) -> ProviderCopy:
-    """Ask the provider how far a copy is, and record it.
+    """Ask the provider how far a copy is, or whether it is still there, and record it.
 
     Raises:
         NotFound: there is no such copy.
         RunActive: somebody else looks after it at this moment.
     """
     copy, machine = _hold(tools, run)
-    return _go_on(tools, machine, copy) if copy.is_creating else _record(tools, lambda _: copy)
+    if copy.is_creating:
+        return _go_on(tools, machine, copy)
+    if copy.state is CopyState.COMPLETE:
+        return _record(tools, _confirm(tools, machine, copy))
+    return _record(tools, lambda _: copy)
 
 
 def await_copy(
@@ -224,6 +229,20 @@ def _go_on(
         _record(tools, lambda _: copy)
         raise
     return _record(tools, outcome)
+
+
+def _confirm(tools: ProviderTools, machine: ProviderMachine | None, copy: ProviderCopy) -> _Outcome:
+    """Whether a complete copy is still there; what cannot be asked is taken to be."""
+    try:
+        seen = _open(tools, machine, copy).find(copy.run)
+    except (BackendError, LapseguardError):
+        return lambda _: copy
+    there = {each.id for each in seen.copies} if seen is not None else set()
+    gone = [each.id for each in copy.volumes if each.id not in there]
+    if not gone:
+        return lambda at: replace(copy, looked_at=at)
+    problem = ProviderSnapshotFailed(f"The provider has {', '.join(gone)} no more.")
+    return partial(remove, replace(copy, problem=failure_of(problem)))
 
 
 def _ask(provider: ProviderSnapshots, copy: ProviderCopy) -> _Outcome:

@@ -19,7 +19,7 @@ from daemon.domain.copy_retention import pause_before_look, replaced_copies
 from daemon.domain.outlook import Outlook
 from daemon.domain.plan import Plan
 from daemon.domain.policy import Policy, choose_policy
-from daemon.domain.provider_copy import PlannedCopy, ProviderCopy
+from daemon.domain.provider_copy import CopyState, PlannedCopy, ProviderCopy
 from daemon.domain.rescue import snapshots_end
 from daemon.errors import LapseguardError
 from daemon.services.provider_making import ProviderTools, begin_copy, look_again, remove_copy
@@ -47,7 +47,7 @@ class CopyWatch:
         self._make_tools = make_tools
         self._changed = threading.Condition()
         self._busy: set[str] = set()
-        self._under_way: tuple[_UnderWay, ...] = ()
+        self._watched: tuple[_Watched, ...] = ()
         self._replaced: tuple[ProviderCopy, ...] = ()
         #: By server, or by the run of a copy: not before this, in monotonic seconds.
         self._due: dict[str, float] = {}
@@ -66,8 +66,8 @@ class CopyWatch:
         with self._changed:
             now = self._clock.monotonic()
             self._due = {key: due for key, due in self._due.items() if due > now}
-        self._under_way = tuple(_under_way(able, plan.at))
-        for each in self._under_way:
+        self._watched = tuple(_watched(able, plan.at))
+        for each in self._watched:
             self._expect(each, plan.at)
         self._replaced = tuple(
             copy for each, policy in able for copy in replaced_copies(each, policy, plan.at)
@@ -77,8 +77,8 @@ class CopyWatch:
                 self._start(planned.server, partial(self._begin, planned))
 
     def look(self) -> None:
-        """Look at those under way whose time has come, and remove what is replaced."""
-        for each in self._under_way:
+        """Look at those whose time has come, and remove what is replaced."""
+        for each in self._watched:
             if self._is_due(each.copy.run):
                 self._start(each.copy.server, partial(self._look, each))
         for copy in self._replaced:
@@ -104,10 +104,10 @@ class CopyWatch:
         with self._changed:
             self._due[key] = self._clock.monotonic() + length.total_seconds()
 
-    def _expect(self, under_way: "_UnderWay", now: datetime) -> None:
+    def _expect(self, watched: "_Watched", now: datetime) -> None:
         """One that was not looked at here yet: it is due as if we had looked when others did."""
-        copy = under_way.copy
-        pause = pause_before_look(copy, under_way.policy, under_way.until)
+        copy = watched.copy
+        pause = pause_before_look(copy, watched.policy, watched.until)
         left = min(max(copy.looked_at + pause - now, timedelta()), pause)
         with self._changed:
             due = self._clock.monotonic() + left.total_seconds()
@@ -148,11 +148,11 @@ class CopyWatch:
         )
         _tell(copy)
 
-    def _look(self, under_way: "_UnderWay") -> None:
-        before = under_way.copy
+    def _look(self, watched: "_Watched") -> None:
+        before = watched.copy
         self._put_off(before.run, _REST)
         copy = look_again(self._make_tools(), before.run)
-        self._put_off(copy.run, pause_before_look(copy, under_way.policy, under_way.until))
+        self._put_off(copy.run, pause_before_look(copy, watched.policy, watched.until))
         if copy.state is not before.state or copy.problem is not None:
             _tell(copy)
 
@@ -165,21 +165,22 @@ class CopyWatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _UnderWay:
-    """A copy under way, and what says when it is looked at; see `pause_before_look`."""
+class _Watched:
+    """A copy, and what says when it is looked at; see `pause_before_look`."""
 
     copy: ProviderCopy
     policy: Policy
     until: datetime | None
 
 
-def _under_way(able: Iterable[tuple[Outlook, Policy]], now: datetime) -> Iterator[_UnderWay]:
+def _watched(able: Iterable[tuple[Outlook, Policy]], now: datetime) -> Iterator[_Watched]:
+    """Those under way, and the newest complete ones: others rely on them."""
     for outlook, policy in able:
-        attempt = outlook.provider.attempt if outlook.provider else None
-        if attempt is not None and attempt.is_creating:
-            life = outlook.life
-            until = None if life is None else snapshots_end(life.timeline, now)
-            yield _UnderWay(copy=attempt, policy=policy, until=until)
+        provider, life = outlook.provider, outlook.life
+        until = None if life is None else snapshots_end(life.timeline, now)
+        for copy in {provider.attempt, provider.newest} if provider else ():
+            if copy is not None and (copy.is_creating or copy.state is CopyState.COMPLETE):
+                yield _Watched(copy=copy, policy=policy, until=until)
 
 
 def _tell(copy: ProviderCopy) -> None:

@@ -61,14 +61,16 @@ class ProviderCopies:
             owner: Who holds the claim.
             lease: For how long nobody else may look after it.
             is_gone: Whether an owner provably exists no more.
-            is_expected: Whether the newest copy, if any, is the one that whoever decided knew of.
+            is_expected: Whether the newest copy that there is, if any, is the one that whoever
+                decided knew of.
 
         Raises:
             RunActive: somebody looks after the one under way at this moment, or the newest copy
                 is not the expected one.
         """
         self._transaction.take_turn()
-        newest = next(iter(self.list(server=server, limit=1)), None)
+        there_is = _C.state != CopyState.DELETED.value
+        newest = next(iter(self._find(_C.server == server, there_is, limit=1)), None)
         if newest is not None and newest.is_creating:
             return self.hold(newest.run, owner=owner, lease=lease, is_gone=is_gone)
         if not is_expected(newest):

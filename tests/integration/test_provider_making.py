@@ -305,6 +305,35 @@ def test_one_that_could_not_be_asked_for_rests_as_long_as_a_failed_run_does(rig:
     assert len(rig.copies()[0].volumes) == 2
 
 
+def test_a_complete_copy_that_is_gone_from_the_provider_counts_no_more(rig: Rig) -> None:
+    """Somebody has removed it over there; once a day that is looked at."""
+    made = rig.make()
+    EbsSnapshots(client=client(rig.proxy.endpoint)).delete(made.run)
+    clock = FakeClock()
+    with watching(rig, clock) as watch:
+        watch.begin([rig.outlook()], (DEFAULT_POLICY,), a_plan(at=made.looked_at))
+        clock.pass_(23 * 3600)
+        watch.look()
+        assert watch.wait(30)
+        assert rig.copies()[0].state is CopyState.COMPLETE
+        clock.pass_(2 * 3600)
+        watch.look()
+
+    (gone,) = rig.copies()
+    assert gone.state is CopyState.DELETED
+    assert gone.problem is not None
+    assert made.volumes[0].id in gone.problem.message
+    again = begin_copy(rig.tools(), "web-1", RESCUE, is_expected=lambda newest: newest is None)
+    assert again.run != made.run
+
+
+def test_a_complete_copy_that_cannot_be_asked_about_is_taken_to_be_there(rig: Rig) -> None:
+    made = rig.make()
+    rig.fail(Fault.FORBIDDEN)
+
+    assert look_again(rig.tools(), made.run).state is CopyState.COMPLETE
+
+
 def test_a_copy_that_a_later_one_replaces_is_removed_and_the_newest_stays(rig: Rig) -> None:
     old, new = rig.make(), rig.make()
 
