@@ -11,6 +11,7 @@ from backends.errors import HostUnreachable, SourceAccessDenied
 from daemon.domain.freezing import Freezing
 from daemon.domain.run import Run, RunState
 from tests.parts.desk import Desk
+from tests.parts.lvm_report import report
 from tests.parts.scripted_shell import Answer, ScriptedShell, failing
 
 ROOMY = {"lv_attr": "swi-aos---", "data_percent": "12.50"}
@@ -26,22 +27,6 @@ MOUNTS = [
         "options": "rw",
     },
 ]
-
-
-def report(**fields: str) -> str:
-    """As lvs(8) of LVM 2.03 prints it with `--reportformat json --units b --nosuffix`."""
-    line = {
-        "vg_name": "vg0",
-        "lv_name": "srv",
-        "lv_attr": "owi-aos---",
-        "lv_size": str(100 << 30),
-        "origin": "",
-        "pool_lv": "",
-        "data_percent": "",
-        "vg_free": str(20 << 30),
-        "lv_tags": "",
-    }
-    return json.dumps({"report": [{"lv": [line | fields]}]})
 
 
 class Server:

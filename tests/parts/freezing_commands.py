@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from backends.snapshot.commands import Commands
 from backends.snapshot.hold import hold, leftovers, release
 from backends.snapshot.view import SnapshotRequest
+from tests.parts.lvm_report import report
 from tests.parts.scripted_shell import ScriptedShell
 
 RUN = "20261123T060101Z-3fa9c2"
@@ -29,10 +30,10 @@ def freezing_commands() -> list[list[str]]:
         ("realpath", "/\0"),
         ("btrfs subvolume list", "ID 300 gen 5 top level 5 path home/inner\n"),
         ("btrfs property", "ro=false\n"),
-        ("vg0/pool", _lvs(lv_name="pool", data_percent="10.0")),
-        ("vg0-thin", _lvs(lv_name="thin", lv_attr="Vwi-aotz--", pool_lv="pool")),
-        ("lv_tags=lapseguard", _lvs(lv_name=f"lapseguard-{_OTHER}-srv", lv_tags="lapseguard")),
-        ("lvs", _lvs()),
+        ("vg0/pool", report(lv_name="pool", data_percent="10.0")),
+        ("vg0-thin", report(lv_name="thin", lv_attr="Vwi-aotz--", pool_lv="pool")),
+        ("lv_tags=lapseguard", report(lv_name=f"lapseguard-{_OTHER}-srv", lv_tags="lapseguard")),
+        ("lvs", report()),
         ("zfs list", f"tank/home@lapseguard-{_OTHER}\n"),
         ("ls -1 -- /run/lapseguard", f"{_OTHER}\n"),
         (f"ls -1 -- /.lapseguard/{_OTHER}", "0\n1\n"),
@@ -57,18 +58,3 @@ def list_mounts() -> str:
     """What findmnt prints of a server that has each kind of file system."""
     names = ("target", "source", "fstype", "fsroot")
     return json.dumps({"filesystems": [dict(zip(names, each, strict=True)) for each in _MOUNTS]})
-
-
-def _lvs(**fields: str) -> str:
-    line = {
-        "vg_name": "vg0",
-        "lv_name": "srv",
-        "lv_attr": "-wi-ao----",
-        "lv_size": str(1 << 30),
-        "origin": "",
-        "pool_lv": "",
-        "data_percent": "",
-        "vg_free": str(1 << 30),
-        "lv_tags": "",
-    }
-    return json.dumps({"report": [{"lv": [line | fields]}]})

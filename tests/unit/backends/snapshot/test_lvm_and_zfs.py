@@ -17,28 +17,12 @@ from backends.source_errors import (
     SnapshotNoSpace,
     SnapshotUnsupported,
 )
+from tests.parts.lvm_report import GIB, report
 from tests.parts.scripted_shell import ScriptedShell, failing
 
 RUN = "20261123T060101Z-3fa9c2"
 REQUEST = SnapshotRequest(name=RUN, paths=("/srv/db",))
-GIB = 1 << 30
 CREATE = f"lvcreate --quiet --yes --snapshot --addtag lapseguard --name lapseguard-{RUN}-srv"
-
-
-def report(**fields: str) -> str:
-    """As lvs(8) of LVM 2.03 prints it with `--reportformat json --units b --nosuffix`."""
-    line = {
-        "vg_name": "vg0",
-        "lv_name": "srv",
-        "lv_attr": "-wi-ao----",
-        "lv_size": str(100 * GIB),
-        "origin": "",
-        "pool_lv": "",
-        "data_percent": "",
-        "vg_free": str(20 * GIB),
-        "lv_tags": "",
-    }
-    return json.dumps({"report": [{"lv": [line | fields]}]})
 
 
 @pytest.fixture
