@@ -93,6 +93,7 @@ def test_a_ladder_of_ones_own_replaces_the_default_one() -> None:
         ('ladder = [{ within = "9d", every = "6h" }, { within = "3d", every = "1d" }]', "rarer"),
         ('retry_first = "2h"\nretry_most = "1h"', "not in order"),
         ('rescue_every = "0"', "must be longer than nothing"),
+        ("provider_snapshots_kept = 0", "must be greater than or equal to 1"),
         ('labels = ["x"]', "takes no labels: it is for all others"),
         ('margins = "2h"', "did you mean `margin`?"),
     ],
@@ -101,6 +102,16 @@ def test_an_impossible_policy_is_refused_with_its_place(text: str, complaint: st
     found = problems(f"[policies.default]\n{text}")
     assert found.startswith("/etc/lapseguard.toml: `policies.default")
     assert complaint in found
+
+
+def test_a_policy_says_whether_the_provider_makes_one_copy_more_and_how_many_stay() -> None:
+    dear = 'labels = ["dear"]\nprovider_snapshot = true\nprovider_snapshots_kept = 3'
+    found = policies(f"[policies.dear]\n{dear}")
+    assert (found["dear"].provider_snapshot, found["dear"].provider_snapshots_kept) == (True, 3)
+    assert (found["default"].provider_snapshot, found["default"].provider_snapshots_kept) == (
+        False,
+        1,
+    )
 
 
 def test_a_policy_that_nothing_chooses_is_refused() -> None:
