@@ -5,32 +5,24 @@ a gap that says so, never an error, and so does a login that may run none. The r
 that needs no program to read.
 """
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final
 
 from backends.errors import BackendError, RemoteCommandFailed
 from backends.process import Finished, readable
+from backends.questions import QUICK, refusal
+from backends.snapshot.commands import Shell
 
-#: Seconds for one command.
-_QUICK: Final = 15.0
 #: Seconds for all of them.
 BUDGET: Final = 60.0
 #: Why a question was not asked.
 LATE: Final = "there was no time left"
 #: Bytes kept of one answer; a list of packages takes some 200 KiB.
 _LONGEST: Final = 1 << 20
-
-
-class Shell(Protocol):
-    """Runs a command somewhere; `backends.shell.RemoteShell` does."""
-
-    def run(self, argv: Sequence[str], timeout: float) -> Finished:
-        """Run one command and wait for its end. Raises SshError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,19 +198,16 @@ class Asking:
             self._entries = (*self._entries, entry)
 
     def _seconds(self) -> float:
-        return min(_QUICK, self._deadline - time.monotonic())
+        return min(QUICK, self._deadline - time.monotonic())
 
 
 def _refusal(shell: Shell) -> str:
     """Why there is no point in asking: the key runs a forced command, or there is no shell."""
-    token = secrets.token_hex(8)
     try:
-        finished = shell.run(("echo", token), _QUICK)
+        said = refusal(shell)
     except RemoteCommandFailed as error:
         return str(error)
-    if token in readable(finished.stdout).split():
-        return ""
-    return f"the login may not run commands: {_problem(finished)}"
+    return "" if said is None else f"the login may not run commands: {said}"
 
 
 def _ask(question: Question, shell: Shell, left: Callable[[], float]) -> Entry | None:

@@ -9,7 +9,8 @@ from typing import Final
 
 from backends.capture.grafting import PASSPORT, PLACE, GraftedFile, Grafting
 from backends.errors import BackendError
-from backends.passport import Asking, Shell
+from backends.passport import Asking
+from backends.snapshot.commands import Shell
 from daemon.domain.beside import PassportFact
 
 #: Seconds that the end of a capture waits for answers.

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from backends.errors import ConnectionLost, HostUnreachable, RemoteCommandFailed
-from backends.passport import QUESTIONS, Asking, Passport, Question, Shell
+from backends.passport import QUESTIONS, Asking, Passport, Question
 from backends.process import Finished
 from backends.shell import RemoteShell
+from backends.snapshot.commands import Shell
 from tests.parts.scripted_shell import Answer, ScriptedShell, failing
 from tests.parts.sshd import Sshd
 
