@@ -45,6 +45,15 @@ def test_at_the_worst_hour_it_takes_longer_but_no_days() -> None:
     assert line.longest(night) == pytest.approx(10 * HOUR + 9 * HOUR)
 
 
+def test_the_worst_hour_may_be_one_that_ends_with_a_slow_stretch() -> None:
+    table = (
+        Stretch(begin=time(0), rate=2 * MB),
+        Stretch(begin=time(8), rate=MB),
+        Stretch(begin=time(10), rate=10 * MB),
+    )
+    assert Carriage([table], 10 * MB).longest(6 * HOUR * MB) == pytest.approx(4 * HOUR)
+
+
 def test_several_tables_hold_at_once() -> None:
     early = (Stretch(begin=time(0), rate=MB // 2), Stretch(begin=time(6), rate=None))
     line = Carriage([OFFICE, early, ()], 2 * MB)
