@@ -2,7 +2,6 @@
 
 import io
 import os
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,21 +30,9 @@ from tests.parts.folder_pull import line_of
 from tests.parts.line import Line
 from tests.parts.repository import make_repository
 from tests.parts.requirement import require_program
+from tests.parts.waiting import noise, wait_until
 
 MIB = 1 << 20
-#: Seconds; only a test that fails waits so long.
-PATIENCE = 30
-
-
-def noise(seed: int, size: int) -> bytes:
-    return random.Random(seed).randbytes(size)  # noqa: S311 - repeatable test data
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
 
 
 def arrival(name: str, content: bytes) -> Arrival:

@@ -1,8 +1,5 @@
 """What a server that vanishes leaves, by the byte: whole files, and how the largest began."""
 
-import random
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,22 +10,10 @@ from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth, Outcome
 from tests.parts.desk import MIB, Desk
 from tests.parts.folder_pull import put
+from tests.parts.waiting import noise, wait_until
 
-#: Seconds; only a test that fails waits so long.
-PATIENCE = 60
 INTERVAL = 4 * MIB
 HUGE = ".lapseguard/unfinished/huge.img"
-
-
-def noise(seed: int, size: int) -> bytes:
-    return random.Random(seed).randbytes(size)  # noqa: S311 - repeatable test data
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)
 
 
 def restorable(desk: Desk) -> dict[str, bytes]:
