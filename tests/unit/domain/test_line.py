@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from daemon.domain.bandwidth import Stretch, raise_to, slowest_of
 from daemon.domain.estimate import estimate_run
 from daemon.domain.line import Tables, tables_of
-from daemon.domain.outlook import Outlook
+from daemon.domain.outlook import Outlook, Sample
 from daemon.domain.plan import Assumptions, Estimate, Limits
+from tests.unit.domain.fleets import a_server, runs_of
 from tests.unit.domain.test_estimate import GAPS, MIB, OUTLOOKS, QUANTILES, UNKNOWN
 
 #: What takes no time but the transfer, and no safety on top.
@@ -60,6 +61,25 @@ def test_the_limits_of_all_of_the_store_and_of_the_server_hold_together() -> Non
     assert tables == ((Stretch(begin=time(), rate=5 * MIB),), OFFICE)
     assert whole(10, tables).high / HOUR == pytest.approx(2 * 10 + 14 + 2, rel=1e-6)
     assert tables_of(server, Limits(bandwidth=BY_DAY, stores={"s3": BY_DAY})) == ()
+
+
+@pytest.mark.parametrize("shared_by", ["all", "a store", "nobody"])
+def test_the_latest_start_is_hours_before_the_deadline_and_no_days(shared_by: str) -> None:
+    """What a night carries would take four days at the rate of the office hours."""
+    shared = {
+        "all": {"bandwidth": BY_DAY, "rates": OFFICE},
+        "a store": {"stores": {"main": BY_DAY}, "store_rates": {"main": OFFICE}},
+        "nobody": {},
+    }[shared_by]
+    own = {"bandwidth": BY_DAY, "rates": OFFICE} if shared_by == "nobody" else {}
+    size = 10 * 3600 * BY_NIGHT
+    sample = Sample(seconds=36_000, verify_seconds=0, bytes=size, new_bytes=size, gap_seconds=None)
+    server = a_server("a", 10 * 24 * HOUR, 0, samples=(sample,), store="main", **own)
+    run = runs_of(server, **shared)["a"]
+    assert (run.demand.final_by - run.start_by) / HOUR == pytest.approx(19.0, rel=1e-6)
+    slowly = {"bandwidth": BY_DAY}
+    by_number = runs_of(replace(server, rates=()), **slowly)["a"]
+    assert (by_number.demand.final_by - by_number.start_by) / HOUR == pytest.approx(100.0)
 
 
 @given(OUTLOOKS, GAPS, QUANTILES, days)
