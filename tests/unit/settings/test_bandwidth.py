@@ -40,7 +40,7 @@ def test_a_list_of_times_is_read_in_the_zone_beside_it() -> None:
     )
 
 
-def test_planning_reckons_with_the_slowest_time_of_the_day() -> None:
+def test_planning_shares_the_slowest_time_of_the_day_and_knows_the_others() -> None:
     found = load(
         '[planning]\nbandwidth = "08:00 2 MiB, 12:00 1 MiB, 18:00 off"\n'
         + STORE
@@ -49,6 +49,8 @@ def test_planning_reckons_with_the_slowest_time_of_the_day() -> None:
 
     assert found.limits.bandwidth == 1 << 20
     assert found.limits.stores == {"main": 3 << 20}
+    assert [each.rate for each in found.limits.rates] == [2 << 20, 1 << 20, None]
+    assert [each.rate for each in found.limits.store_rates["main"]] == [None, 3 << 20]
 
 
 def test_no_word_is_no_limit() -> None:
