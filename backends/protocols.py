@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from backends.types import Arrival, ObjectInfo, PullReport, PullSpec
+from backends.types import Arrival, Content, ObjectInfo, PullReport, PullSpec
 
 
 class ObjectStore(Protocol):
@@ -21,7 +21,7 @@ class ObjectStore(Protocol):
     def attests_sha256(self) -> bool:
         """Whether `stat` returns a SHA-256 that the store itself computed or checked."""
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """Store `data` durably and atomically; no reader ever sees a part of it.
 
         The store is given a checksum to refuse a body damaged on the way. Overwrites.

@@ -3,10 +3,13 @@
 import enum
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import NewType, TypeAlias
 
 #: SHA-256 of a blob's plain content: 32 raw bytes; hex only at JSON edges.
 BlobId = NewType("BlobId", bytes)
+
+#: What a store is given to keep; it holds on to none of it once it has answered.
+Content: TypeAlias = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from backends.errors import BucketMissing
 from backends.objectstore.directory_errors import ABSENT, mapped, mapped_absence, store_error
 from backends.objectstore.keys import UNFINISHED, check_key, check_listed_key, check_prefix
 from backends.objectstore.span import check_reach, check_received, check_span
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -57,7 +57,7 @@ class DirectoryStore:
         """False: a file system computes no checksum for us."""
         return False
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         path = self._path(key)
         with self._needing_root(), mapped(f"writing {path}"):
@@ -220,7 +220,7 @@ def _sweep(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_durably(descriptor: int, data: bytes) -> None:
+def _write_durably(descriptor: int, data: Content) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]

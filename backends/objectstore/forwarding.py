@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from backends.protocols import ObjectStore
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 
 class ForwardingStore:
@@ -31,7 +31,7 @@ class ForwardingStore:
         """See `ObjectStore.attests_sha256`."""
         return self._inner.attests_sha256
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         return self._inner.put(key, data)
 

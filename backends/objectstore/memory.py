@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from backends.errors import ObjectMissing
 from backends.objectstore.keys import check_key, check_prefix
 from backends.objectstore.span import check_span, cut
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 
 class MemoryStore:
@@ -34,7 +34,7 @@ class MemoryStore:
         """See `ObjectStore.attests_sha256`."""
         return self._attests_sha256
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         kept = bytes(data)
         with self._lock:
@@ -72,6 +72,6 @@ class MemoryStore:
             raise ObjectMissing(f"{self._url} has no object {key}")
         return found
 
-    def _describe(self, key: str, data: bytes) -> ObjectInfo:
+    def _describe(self, key: str, data: Content) -> ObjectInfo:
         attested = hashlib.sha256(data).digest() if self._attests_sha256 else None
         return ObjectInfo(key=key, size=len(data), sha256=attested)

@@ -10,7 +10,7 @@ from typing import Self
 from backends.errors import StoreError
 from backends.objectstore.forwarding import ForwardingStore
 from backends.protocols import ObjectStore
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 
 class Operation(enum.Enum):
@@ -102,7 +102,7 @@ class MeteredStore(ForwardingStore):
         with self._lock:
             return self._usage[operation]
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         with self._count(Operation.PUT, key) as count:
             info = self._inner.put(key, data)

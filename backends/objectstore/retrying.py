@@ -10,7 +10,7 @@ from typing import TypeVar
 from backends.errors import ObjectCorrupt, ObjectMissing, StoreError
 from backends.objectstore.forwarding import ForwardingStore
 from backends.protocols import ObjectStore
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 _T = TypeVar("_T")
 # Delays double until here; beyond, `max_delay` has long been reached and floats would overflow.
@@ -169,7 +169,7 @@ class RetryingStore(ForwardingStore):
         self._timing = timing or RetryTiming.until(threading.Event())
         self._on_retry = on_retry
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`; a put that did arrive unnoticed is simply made again."""
         return self._retried("put", key, lambda: self._inner.put(key, data))
 

@@ -38,7 +38,7 @@ from backends.objectstore.s3_client import build_client
 from backends.objectstore.s3_errors import code_of, mapped, status_of
 from backends.objectstore.s3_probe import S3Examination
 from backends.objectstore.span import check_reach, check_received, check_span, cut
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 if TYPE_CHECKING:
     from types_boto3_s3.type_defs import (
@@ -96,7 +96,7 @@ class S3Store:
         """See `ObjectStore.attests_sha256`; in doubt False. May send the trial of `auto`."""
         return self._checksum.is_believed()
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         name = self._name(key)
         if not self._checksum.works():
@@ -104,7 +104,10 @@ class S3Store:
         digest = hashlib.sha256(data).digest()
         with self._mapped("writing", key):
             answer = self._client.put_object(
-                Bucket=self._bucket, Key=name, Body=data, ChecksumSHA256=sha256_header(digest)
+                Bucket=self._bucket,
+                Key=name,
+                Body=data,  # type: ignore[arg-type] # the stubs know of no bytearray
+                ChecksumSHA256=sha256_header(digest),
             )
         return self._confirm(key, len(data), digest, answer)
 
@@ -176,10 +179,13 @@ class S3Store:
     def _mapped(self, doing: str, key: str) -> AbstractContextManager[None]:
         return mapped(f"{doing} {self.url}/{key}")
 
-    def _put_with_md5(self, key: str, name: str, data: bytes) -> ObjectInfo:
+    def _put_with_md5(self, key: str, name: str, data: Content) -> ObjectInfo:
         with self._mapped("writing", key):
             answer = self._client.put_object(
-                Bucket=self._bucket, Key=name, Body=data, ContentMD5=md5_header(data)
+                Bucket=self._bucket,
+                Key=name,
+                Body=data,  # type: ignore[arg-type] # likewise
+                ContentMD5=md5_header(data),
             )
         if not answer.get("ETag"):  # not what a store says; something in between answered
             check_received(key, self.stat(key).size, len(data))

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from backends.errors import StoreError, StoreRefused
 from backends.objectstore.s3_address import ChecksumChoice
 from backends.objectstore.s3_errors import client_error, code_of, mapped
+from backends.types import Content
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -33,7 +34,7 @@ def sha256_header(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
-def md5_header(data: bytes) -> str:
+def md5_header(data: Content) -> str:
     """The MD5 of `data` as S3 writes it; against accidents, not against attackers."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
 

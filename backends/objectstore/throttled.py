@@ -7,7 +7,7 @@ from typing import Final
 from backends.objectstore.forwarding import ForwardingStore
 from backends.pacing import Bucket
 from backends.protocols import ObjectStore
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 #: The longest sleep before the rate is asked for again: it may have changed.
 _SLICE: Final = 1.0
@@ -32,7 +32,7 @@ class ThrottledStore(ForwardingStore):
         self._buckets = tuple(buckets)
         self._stop = stop or threading.Event()
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         self._await_room()
         self._spend(len(data))

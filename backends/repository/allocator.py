@@ -6,7 +6,8 @@ from typing import Final
 
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
-_PACK_SIZED: Final = 4 << 20
+#: Blocks of so many bytes and more are the system's own, not the heap's.
+PACK_SIZED: Final = 4 << 20
 _KEPT: Final = 32 << 20
 
 
@@ -21,5 +22,5 @@ def return_freed_packs() -> None:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, _PACK_SIZED)
+        mallopt(_MMAP_THRESHOLD, PACK_SIZED)
         mallopt(_TRIM_THRESHOLD, _KEPT)

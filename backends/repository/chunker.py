@@ -5,6 +5,7 @@ FastCDC: any cuts make a valid repository, since readers go by the list of blobs
 """
 
 from collections.abc import Iterator
+from mmap import mmap
 from typing import Final, Protocol
 
 from pyfastcdc import FastCDC
@@ -17,6 +18,9 @@ _EXPECTED: Final = 1 << 20
 _FIRST_READ: Final = 64 << 10
 #: Bytes that are looked through at a time; on average they hold nearly three pieces.
 _BLOCK: Final = 4 << 20
+#: Most bytes of one read. The C allocator keeps blocks of this size; larger ones come from the
+#: system anew each time (see `allocator`), which costs more than hashing what is read into them.
+_PART: Final = 1 << 20
 
 
 class Readable(Protocol):
@@ -34,23 +38,36 @@ def chunks(stream: Readable, head: bytes = b"") -> Iterator[bytes]:
         head: Bytes that were read from it before.
     """
     cutter = FastCDC(_EXPECTED, min_size=SMALLEST, max_size=LARGEST)
-    rest, ended = head, False
+    filled, ended = len(head), False
+    # Pages of such memory count only once they are written, and few files need all of it.
+    window = memoryview(mmap(-1, max(filled, LARGEST) + _BLOCK))
+    window[:filled] = head
     while not ended:
-        block = read_most(stream, _BLOCK, first=_BLOCK, head=rest)
-        ended = len(block) < len(rest) + _BLOCK
-        *whole, rest = _cut(cutter, block)
-        del block  # whoever takes the pieces may take his time
-        yield from whole
-    if rest:
-        yield rest
+        limit = filled + _BLOCK
+        filled = _fill(stream, window, filled, limit)
+        ended = filled < limit
+        *whole, rest = _cut(cutter, window[:filled])
+        yield from map(bytes, whole)
+        filled = len(rest)
+        window[:filled] = rest
+    if filled:
+        yield bytes(window[:filled])
 
 
-def _cut(cutter: FastCDC, data: bytes) -> list[bytes]:
+def _fill(stream: Readable, window: memoryview, filled: int, limit: int) -> int:
+    """Read on behind what is `filled`; how far it then is, short of `limit` only at the end."""
+    while filled < limit and (part := stream.read(min(_PART, limit - filled))):
+        window[filled : filled + len(part)] = part
+        filled += len(part)
+    return filled
+
+
+def _cut(cutter: FastCDC, data: memoryview) -> list[memoryview]:
     """The pieces that `data` begins with, whatever follows it, and last what is not cut yet."""
-    pieces = [bytes(chunk.data) for chunk in cutter.cut_buf(data)]
+    pieces = [chunk.data for chunk in cutter.cut_buf(data)]
     # The cutter looks at nothing behind a cut, so that only the last piece can turn out longer.
     if not pieces or len(pieces[-1]) == LARGEST:
-        pieces.append(b"")
+        pieces.append(data[:0])
     return pieces
 
 

@@ -9,20 +9,23 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from backends.repository.allocator import PACK_SIZED
 from backends.repository.blob import SealedBlob
 from backends.repository.pack import PackBuilder
 from backends.types import BlobKind
 
 #: Packs of each kind that are filled side by side.
 SPREAD: Final = 3
+#: Bytes that packs begin with; those of trees mostly stay small.
+_ROOM: Final = {BlobKind.DATA: PACK_SIZED, BlobKind.TREE: 0}
 
 
 class _Slot:
     """One place for a pack under way."""
 
-    def __init__(self, kind: BlobKind) -> None:
+    def __init__(self, builder: PackBuilder) -> None:
         self.filling = threading.Lock()
-        self.builder = PackBuilder(kind)
+        self.builder = builder
 
 
 class OpenPacks:
@@ -36,7 +39,7 @@ class OpenPacks:
     def __init__(self, target: int, dispatch: Callable[[PackBuilder], None]) -> None:
         self._target = target
         self._dispatch = dispatch
-        self._slots = {kind: [_Slot(kind) for _ in range(SPREAD)] for kind in BlobKind}
+        self._slots = {kind: [_Slot(self._begin(kind)) for _ in range(SPREAD)] for kind in BlobKind}
         # Nothing an observer can see comes out of it, so that it need not be unpredictable.
         self._random = random.Random()  # noqa: S311
 
@@ -47,7 +50,7 @@ class OpenPacks:
             slot.builder.add(blob)
             if not slot.builder.is_full(self._target):
                 return
-            full, slot.builder = slot.builder, PackBuilder(kind)
+            full, slot.builder = slot.builder, self._begin(kind)
         self._dispatch(full)
 
     def drain(self) -> None:
@@ -56,11 +59,14 @@ class OpenPacks:
             for builder in self._take(kind):
                 self._dispatch(builder)
 
+    def _begin(self, kind: BlobKind) -> PackBuilder:
+        return PackBuilder(kind, min(self._target, _ROOM[kind]))
+
     def _take(self, kind: BlobKind) -> list[PackBuilder]:
         taken: list[PackBuilder] = []
         for slot in self._slots[kind]:
             with slot.filling:
-                builder, slot.builder = slot.builder, PackBuilder(kind)
+                builder, slot.builder = slot.builder, self._begin(kind)
             if taken and taken[-1].size + builder.size < self._target:
                 taken[-1].absorb(builder)
             elif len(builder):

@@ -23,8 +23,6 @@ _COMPRESSED_ENTRY: Final = struct.Struct("<BII32s")
 _LARGEST_HEADER: Final = 16 << 20
 #: How many blobs may share a pack so that its header stays readable for stock restic.
 MOST_ENTRIES: Final = (_LARGEST_HEADER - OVERHEAD) // _COMPRESSED_ENTRY.size
-#: Bytes from which a blob is not copied before the pack is put together.
-_LARGE: Final = 128 << 10
 #: A first read of this many bytes usually holds the whole header.
 _EAGER: Final = 4096
 #: Whether a type byte stands for a compressed blob, and of which kind.
@@ -67,7 +65,7 @@ class SealedPack:
     """
 
     id: bytes
-    content: bytes = field(repr=False)
+    content: bytearray = field(repr=False)
     blobs: tuple[PackedBlob, ...] = field(repr=False)
 
 
@@ -78,11 +76,17 @@ def pack_key(pack: bytes) -> str:
 
 
 class PackBuilder:
-    """Collects blobs of one kind; used by one thread at a time."""
+    """Collects blobs of one kind; used by one thread at a time.
 
-    def __init__(self, kind: BlobKind) -> None:
+    Args:
+        kind: Of all blobs.
+        room: Bytes to begin with. From `allocator.PACK_SIZED` on a buffer lies outside the
+            heap, where it grows without being copied and leaves no holes.
+    """
+
+    def __init__(self, kind: BlobKind, room: int = 0) -> None:
         self.kind = kind
-        self._parts: list[bytes | bytearray] = []
+        self._content = bytearray(room)
         self._size = 0
         self._blobs: list[PackedBlob] = []
 
@@ -113,8 +117,7 @@ class PackBuilder:
     def absorb(self, other: "PackBuilder") -> None:
         """Append another builder's blobs; it must not be used any more."""
         shift = self._size
-        for part in other._parts:  # noqa: SLF001 - of the same class
-            self._append(part)
+        self._append(memoryview(other._content)[: other._size])  # noqa: SLF001 - of the same class
         self._blobs += [replace(blob, offset=blob.offset + shift) for blob in other._blobs]  # noqa: SLF001 - likewise
 
     def finish(self, master: MasterKey) -> SealedPack:
@@ -124,19 +127,16 @@ class PackBuilder:
             MemoryFault: the sealed header does not decode to what was packed.
         """
         blobs = tuple(self._blobs)
-        whole = b"".join((*self._parts, _seal_header(master, blobs)))
-        self._blobs, self._parts, self._size = [], [], 0
+        self._append(_seal_header(master, blobs))
+        whole = self._content
+        del whole[self._size :]
+        self._blobs, self._content, self._size = [], bytearray(), 0
         return SealedPack(id=hashlib.sha256(whole).digest(), content=whole, blobs=blobs)
 
-    def _append(self, sealed: bytes | bytearray) -> None:
-        """Large parts stay as they are until the end; of many small ones the heap gets holes."""
-        self._size += len(sealed)
-        if len(sealed) >= _LARGE:
-            self._parts.append(sealed)
-        elif self._parts and isinstance(self._parts[-1], bytearray):
-            self._parts[-1] += sealed
-        else:
-            self._parts.append(bytearray(sealed))
+    def _append(self, part: Buffer) -> None:
+        end = self._size + len(part)
+        self._content[self._size : end] = part
+        self._size = end
 
 
 def encode_header(blobs: tuple[PackedBlob, ...]) -> bytes:

@@ -37,7 +37,6 @@ class Uploads:
         self._repository = repository
         self._on_stored = on_stored
         self._crew = Crew("upload", threads=limit, places=limit, failure=failure)
-        self._finishing = threading.Lock()
         self._recording = threading.Lock()
         self._unindexed: list[IndexedPack] = []
 
@@ -59,9 +58,7 @@ class Uploads:
         self._crew.close()
 
     def _upload(self, builder: PackBuilder) -> None:
-        # One at a time: while a pack is put together it takes its size twice.
-        with self._finishing:
-            pack = builder.finish(self._repository.master)
+        pack = builder.finish(self._repository.master)
         info = self._repository.store.put(pack_key(pack.id), pack.content)
         receipt = _check_receipt(pack, info)
         self._on_stored(pack, receipt)

@@ -6,7 +6,7 @@ from typing import Final
 from backends.objectstore.forwarding import ForwardingStore
 from backends.protocols import ObjectStore
 from backends.repository.unpacked import ObjectKind
-from backends.types import ObjectInfo
+from backends.types import Content, ObjectInfo
 
 #: Locks are kept fresh and given back to the end.
 _FREE: Final = ObjectKind.LOCK.prefix
@@ -26,7 +26,7 @@ class GuardedStore(ForwardingStore):
         super().__init__(inner)
         self._check = check
 
-    def put(self, key: str, data: bytes) -> ObjectInfo:
+    def put(self, key: str, data: Content) -> ObjectInfo:
         """See `ObjectStore.put`."""
         self._ask(key)
         return self._inner.put(key, data)
