@@ -205,6 +205,7 @@ def _say_previews(output: Output, previews: list[BackupPreview]) -> None:
                 ("repository", preview.repository),
                 ("verify", preview.depth.value),
                 ("last run", _last(preview.last)),
+                ("dumps", "\n".join(preview.dumps.values())),
                 ("pull", preview.command),
             ]
         )
@@ -220,6 +221,7 @@ def _preview_json(preview: BackupPreview) -> Json:
         "repository": preview.repository,
         "depth": preview.depth.value,
         "command": preview.command,
+        "dumps": [{"name": name, "command": said} for name, said in preview.dumps.items()],
         "last_run": preview.last.run if preview.last else None,
     }
 

@@ -1,6 +1,7 @@
 """What a backup would do, without doing any of it; shows no secret."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backends.rsync.command import Scratch, rsync_argv
@@ -8,6 +9,7 @@ from backends.ssh import ssh_argv
 from daemon.domain.run import Run, RunState
 from daemon.domain.verification import Depth
 from daemon.services.backup import BackupTools
+from daemon.services.dumps import dump_of
 from daemon.services.request import pull_spec
 
 
@@ -22,6 +24,7 @@ class BackupPreview:
         repository: URL of the repository, without secrets.
         depth: How deep the result will be verified, at least.
         command: The rsync call, as one would type it.
+        dumps: Each database's file, and the command that the login runs for it on the server.
         last: The newest verified run; what it stored is not sent again.
     """
 
@@ -32,6 +35,7 @@ class BackupPreview:
     repository: str
     depth: Depth
     command: str
+    dumps: Mapping[str, str]
     last: Run | None
 
 
@@ -59,5 +63,6 @@ def preview_backup(tools: BackupTools, name: str, *, depth: Depth | None = None)
         repository=tools.repository_url(server.store, name),
         depth=depth or server.verify_depth or tools.depth,
         command=shlex.join(rsync_argv(spec, ssh=ssh, scratch=scratch)),
+        dumps={dump.name: shlex.join(dump_of(dump).argv) for dump in server.dumps},
         last=last,
     )

@@ -99,6 +99,17 @@ def test_show_lists_the_dumps_and_what_they_are_worth(saved: Saved) -> None:
     assert f"/{DUMPS}/live.sql: sqlite" in text
 
 
+def test_a_dry_run_says_which_commands_the_login_must_be_allowed(saved: Saved) -> None:
+    (preview,) = saved.installation.program.ask("backup-now", saved.installation.name, "--dry-run")
+
+    commands = {dump["name"]: dump["command"] for dump in preview["dumps"]}
+    assert commands["postgres-globals.sql"] == (
+        "pg_dumpall --globals-only --no-password --username=lapseguard "
+        f"--host={saved.cluster.folder}"
+    )
+    assert commands["postgres-shop.pgdump"].startswith("pg_dump --format=custom ")
+
+
 def test_show_prints_the_passport_out_of_the_repository(saved: Saved) -> None:
     text = saved.installation.program.do("show", saved.run["run"], "--passport")
     document = saved.installation.program.ask("show", saved.run["run"], "--passport")
