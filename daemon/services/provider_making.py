@@ -282,8 +282,7 @@ def _after_failure(
     copy: ProviderCopy, error: BackendError | LapseguardError, at: datetime
 ) -> ProviderCopy:
     """What is under way over there stays so, whatever keeps us from asking."""
-    ended = isinstance(error, ProviderSnapshotFailed)
-    if ended or not (error.retryable or copy.volumes):
+    if not (error.retryable or copy.volumes):
         return give_up(copy, failure_of(error), at)
     return stumble(copy, failure_of(error), at)
 
