@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from daemon.domain.demand import Call, call_for
 from daemon.domain.instant import LATEST, shift
@@ -11,6 +12,10 @@ from daemon.domain.nearing import Near
 from daemon.domain.need import Need
 from daemon.domain.plan import Limits
 from daemon.domain.schedule import Block, Capacity
+
+#: A run that began at most so long before it had to, as it is seen now, was the final. Estimates
+#: and other runs move that moment.
+_JUST_BEFORE: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,11 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
     latest = counted
     if near.busy or len(still) < len(must):
         latest = latest_starts(still, capacity, near.busy)
+        counted |= {
+            each.outlook.server: _counted(each, counted, latest)
+            for each in must
+            if latest.get(each.outlook.server, LATEST) < counted[each.outlook.server]
+        }
     calls, coming, changes_at = [], [], LATEST
     for need in near.needs:
         server = need.outlook.server
@@ -84,6 +94,19 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
         still=tuple(still),
         places=places,
     )
+
+
+def _counted(
+    need: Need, counted: Mapping[str, datetime], latest: Mapping[str, datetime]
+) -> datetime:
+    """By what a copy counts where runs under way let the final start earlier than all others do.
+
+    What then was made as the final counts as one, or it would be made again and again. But what is
+    older does not: should those runs leave no room at all, it still has to be made.
+    """
+    server = need.outlook.server
+    spare = max(timedelta(), need.last.high - _JUST_BEFORE)
+    return min(counted[server], shift(latest[server], spare))
 
 
 def _is_done(need: Need, counted: Mapping[str, datetime], limits: Limits) -> bool:

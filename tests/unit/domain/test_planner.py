@@ -266,3 +266,20 @@ def test_beside_a_long_run_that_is_under_way_others_start_one_after_the_other():
     runs = by_server(planned([long, *pair], Limits(slots=2)))
     assert all(run.feasible for run in runs.values())
     assert sorted(round((run.start_by - NOW) / HOUR) for run in runs.values()) == [2, 6]
+
+
+def test_a_last_run_that_starts_early_since_slots_are_taken_is_not_made_again():
+    """Of two slots one is taken beyond their deadlines; without that, the first could wait."""
+    under_way = an_attempt(lease_until=NOW + HOUR)
+    long = a_server("long", 20 * DAY, 240, attempt=under_way)
+    names = ("a", "b", "c", "d")
+    four = [a_server(name, 18 * HOUR + MINUTE, 4, copy=a_copy(5 * HOUR)) for name in names]
+    first = planned([long, *four], Limits(slots=2)).runs[0]
+    assert (first.demand.reason, first.start_at) == (Reason.FINAL, NOW)
+    made = [
+        replace(each, copy=a_copy(timedelta())) if each.server == first.demand.server else each
+        for each in four
+    ]
+    runs = plan([long, *made], (), Limits(slots=2), PLAINLY, NOW + MINUTE).runs
+    again = [run for run in runs if run.demand.server == first.demand.server]
+    assert all(run.demand.optional for run in again)
