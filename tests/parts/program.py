@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -139,8 +140,21 @@ def program(tmp_path: Path, program_spawner: Spawner) -> Program:
     return Program(folder=tmp_path, spawner=program_spawner)
 
 
-@pytest.fixture
-def installed(program: Program) -> Program:
-    """The program after `init`, with a store in a folder."""
+@pytest.fixture(scope="session")
+def first_installation(
+    tmp_path_factory: pytest.TempPathFactory, program_spawner: Spawner
+) -> Program:
+    """The program after `init`, to be copied and not to be used."""
+    program = Program(folder=tmp_path_factory.mktemp("first"), spawner=program_spawner)
     program.install()
+    return program
+
+
+@pytest.fixture
+def installed(program: Program, first_installation: Program) -> Program:
+    """The program after `init`, with a store in a folder."""
+    shutil.copytree(first_installation.folder, program.folder, dirs_exist_ok=True)
+    # Nothing else knows where it is.
+    text = program.settings.read_text()
+    program.settings.write_text(text.replace(str(first_installation.folder), str(program.folder)))
     return program
