@@ -33,7 +33,7 @@ _FAILURES: Final = (DumpError, BudgetExceeded, SshError)
 #: Of the time until a run has to be over, how much all dumps together may take: the rest is
 #: for the files, whatever a database may be waiting for.
 _SHARE: Final = 2
-NOT_YET: Final = "the run had not come to it"
+_UNFINISHED: Final = "the run ended before it was done"
 _NO_TIME: Final = "there was no time left for it before the run has to be over"
 
 
@@ -129,7 +129,7 @@ class Dumping:
         made = dump_of(dump)
         fact = DumpFact(name=dump.name, kind=dump.kind, path=made.path, load=made.restore)
         if file is None:
-            return replace(fact, problem=self._problems.get(dump.name, NOT_YET))
+            return replace(fact, problem=self._problems.get(dump.name, _UNFINISHED))
         stored = file.stored
         return replace(fact, size=stored.size, sha256=stored.sha256.hex(), taken_at=file.taken_at)
 

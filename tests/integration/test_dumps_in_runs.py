@@ -295,7 +295,7 @@ def test_a_checkpoint_has_the_dumps_that_are_done(
     assert died.state is RunState.PARTIAL
     dumps = dumps_of(desk, 1)
     assert dumps["first"].size == 6 * MIB
-    assert dumps["second"].problem == "the run had not come to it"
+    assert dumps["second"].problem == "the run ended before it was done"
     assert desk.is_sound()
 
 
