@@ -105,7 +105,8 @@ class Watch:
         if outlook.attempt is not None and outlook.attempt.failures:
             # A pause between attempts; how long it may be is judged while it lasts.
             promised = max(promised, planned.demand.due_at)
-        late = sweep.plan.at - promised
+        # A clock that runs fast while the daemon sleeps makes nothing late that is early in truth.
+        late = min(sweep.present) - promised
         awake = all(daemon.since <= before.since for daemon in sweep.world.daemons if daemon.up)
         if late > PROMPT and awake and len(sweep.world.daemons) == 1:
             _find(sweep, "late start", planned.demand.server, f"{late} after {before.start_by}.")
