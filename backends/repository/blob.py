@@ -63,12 +63,10 @@ def seal_blobs(
     Raises:
         MemoryFault: one of them does not decode to bytes with its id.
     """
-    frames: Iterable[bytes | None] = repeat(None)
+    frames: Iterable[bytes | None] = repeat(None, len(blobs))
     if compressor is not None:
         frames = compressor.compress_many([data for _, data in blobs])
-    sealed = [
-        _seal(master, name, data, frame) for (name, data), frame in zip(blobs, frames, strict=False)
-    ]
+    sealed = _seal_many(master, blobs, list(frames))
     if not _are_sound(master, sealed):
         for blob in sealed:
             _prove(master, blob)
@@ -110,6 +108,23 @@ def _seal(master: MasterKey, name: BlobId, data: Buffer, frame: bytes | None) ->
     if frame is None or len(frame) >= len(data):
         return SealedBlob(id=name, sealed=master.seal(data), uncompressed_length=None)
     return SealedBlob(id=name, sealed=master.seal(frame), uncompressed_length=len(data))
+
+
+def _seal_many(
+    master: MasterKey, blobs: list[tuple[BlobId, bytes]], frames: list[bytes | None]
+) -> list[SealedBlob]:
+    # What does not get smaller is stored as it is.
+    folded = [
+        frame if frame is not None and len(frame) < len(data) else None
+        for (_, data), frame in zip(blobs, frames, strict=True)
+    ]
+    plains = [
+        data if frame is None else frame for (_, data), frame in zip(blobs, folded, strict=True)
+    ]
+    return [
+        SealedBlob(id=name, sealed=sealed, uncompressed_length=None if frame is None else len(data))
+        for (name, data), frame, sealed in zip(blobs, folded, master.seal_many(plains), strict=True)
+    ]
 
 
 def _are_sound(master: MasterKey, blobs: list[SealedBlob]) -> bool:

@@ -8,6 +8,7 @@ D. J. Bernstein, "The Poly1305-AES message-authentication code").
 import hmac
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self, TypeAlias
 
@@ -92,6 +93,21 @@ class MasterKey:
         hidden = ciphers.seal_stream.update(plain)
         tag = Poly1305.generate_tag(self.mac_r + ciphers.seal_nonce.update(iv), hidden)
         return b"".join((iv, hidden, tag))
+
+    def seal_many(self, plains: Sequence[Buffer]) -> list[bytes]:
+        """Likewise for many messages, at a lower price for each than one by one."""
+        ciphers, mac_r, tag_of = self._ciphers, self.mac_r, Poly1305.generate_tag
+        stream = ciphers.seal_stream
+        ivs = os.urandom(IV_SIZE * len(plains))
+        masks = ciphers.seal_nonce.update(ivs)
+        sealed = []
+        for plain, at in zip(plains, range(0, len(ivs), IV_SIZE), strict=True):
+            iv = ivs[at : at + IV_SIZE]
+            stream.reset_nonce(iv)
+            hidden = stream.update(plain)
+            tag = tag_of(mac_r + masks[at : at + IV_SIZE], hidden)
+            sealed.append(b"".join((iv, hidden, tag)))
+        return sealed
 
     def open(self, sealed: Buffer) -> bytes:
         """The plain message.

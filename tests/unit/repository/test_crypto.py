@@ -76,6 +76,15 @@ def test_what_is_sealed_opens_again(plain):
     assert MASTER.open(sealed) == plain
 
 
+@given(st.lists(st.binary(max_size=300), max_size=20))
+def test_messages_sealed_together_open_singly(plains):
+    assert [MASTER.open(each) for each in MASTER.seal_many(plains)] == plains
+
+
+def test_messages_sealed_together_never_look_the_same():
+    assert len(set(MASTER.seal_many([b"once"] * 50))) == 50
+
+
 def test_the_same_message_never_looks_the_same():
     assert len({MASTER.seal(b"same")[:16] for _ in range(1000)}) == 1000
 
