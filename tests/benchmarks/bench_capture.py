@@ -58,7 +58,8 @@ def main() -> None:
     more: dict[str, object] = {"command": sys.argv}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.scratch) as name:
         scratch = Path(name)
-        trees = make_trees(arguments, scratch)
+        needed = arguments.profile or {"cases", "salvage"} & set(arguments.measure)
+        trees = make_trees(arguments, scratch) if needed else []
         if arguments.profile:
             profile_ours(arguments, scratch, trees)
             return
