@@ -181,11 +181,10 @@ class Window:
             ensure_room(self._image, limit=self._limit, files=files)
 
     def pace(self, spec: PullSpec) -> PullSpec:
-        """The pull, no faster than that it can be held back in time: a window in half a second."""
+        """The pull, no faster than that it can be held back in time: a window in a second."""
         if self._limit is None:
             return spec
-        most = 2 * self._limit
-        return replace(spec, bandwidth=min(spec.bandwidth or most, most))
+        return replace(spec, bandwidth=min(spec.bandwidth or self._limit, self._limit))
 
     @property
     def is_needed(self) -> bool:

@@ -5,7 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,13 +42,12 @@ def noise(seed: int, size: int) -> bytes:
 def allocated(folder: Path) -> int:
     """Bytes that the files below a folder take on disk, each inode once."""
     seen = dict[int, int]()
-    for path in folder.rglob("*"):
-        try:
-            stat = path.lstat()
-        except FileNotFoundError:
-            continue
-        if not path.is_dir():
-            seen[stat.st_ino] = stat.st_blocks * 512
+    # A folder may vanish while it is looked at; `walk` passes over it.
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                stat = os.lstat(Path(place, name))
+                seen[stat.st_ino] = stat.st_blocks * 512
     return sum(seen.values())
 
 
