@@ -24,7 +24,7 @@ from backends.capture.window import Vacating
 from backends.errors import BackendError
 from backends.repository.beginning import Beginning
 from backends.repository.writer import StoredFile
-from backends.rsync.scratch import name_of_temporary
+from backends.rsync.scratch import name_of_temporary, partial_folder
 
 #: Smaller files are soon complete, and the cutter takes as much at a time.
 LEAST_FOLLOWED = 4 << 20
@@ -51,6 +51,7 @@ class Following:
     def __init__(self, folder: bytes, *, packing: Packing, halt: Halt, window: Vacating) -> None:
         self._window = window
         self._folder = folder
+        self._aside = os.path.realpath(partial_folder(folder))
         self._packing = packing
         self._halt = halt
         self._over = threading.Event()
@@ -176,7 +177,9 @@ class Following:
 
     def _follow(self, followed: "_Followed", path: bytes, descriptor: int) -> None:
         try:
-            growing = _Growing(path, descriptor, over=self._over, halt=self._halt)
+            growing = _Growing(
+                path, descriptor, aside=self._aside, over=self._over, halt=self._halt
+            )
             self._window.follow(followed.inode, descriptor)
             followed.stored = self._packing.store(
                 growing,
@@ -204,9 +207,12 @@ class _Followed:
 class _Growing:
     """A file that somebody is writing, as a stream that waits for more bytes."""
 
-    def __init__(self, path: bytes, descriptor: int, *, over: threading.Event, halt: Halt) -> None:
+    def __init__(
+        self, path: bytes, descriptor: int, *, aside: bytes, over: threading.Event, halt: Halt
+    ) -> None:
         self._path = path
         self._descriptor = descriptor
+        self._aside = aside
         self._over = over
         self._halt = halt
         self._inode = os.fstat(descriptor).st_ino
@@ -220,10 +226,18 @@ class _Growing:
             if part := os.pread(self._descriptor, size, self._position):
                 self._position += len(part)
                 return part
+            if complete and self._is_aside():
+                raise OSError("rsync has put it aside, to go on with it another time")
             if complete:
                 return b""
             if self._halt.is_over() or self._over.wait(GROWTH_INTERVAL):
                 raise OSError("nobody waits for this file any more")
+
+    def _is_aside(self) -> bool:
+        """Whether it was cut: its end is none, and storing that would be in vain."""
+        # The kernel tells where an open file is by now.
+        place = os.readlink(b"/proc/self/fd/%d" % self._descriptor)  # noqa: PTH115 - raw bytes
+        return os.path.dirname(place) == self._aside  # noqa: PTH120 - raw bytes
 
 
 def _is_rsyncs(stat: os.stat_result) -> bool:

@@ -43,6 +43,11 @@ def incoming_folder(staging: bytes) -> bytes:
     return staging.rstrip(b"/") + b"~pull/incoming"
 
 
+def partial_folder(incoming: bytes) -> bytes:
+    """Where rsync puts such a file aside when the pull is cut."""
+    return os.path.dirname(incoming) + b"/partial"  # noqa: PTH120 - raw bytes
+
+
 def name_of_temporary(name: bytes) -> bytes:
     """What a file in that folder is going to be called, as far as its own name tells."""
     found = _TEMPORARY.fullmatch(os.fsdecode(name))

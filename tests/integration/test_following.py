@@ -137,6 +137,22 @@ def test_a_file_that_another_takes_the_place_of_does_not_stand_for_it(rig: Rig) 
     assert rig.stored("big") == second
 
 
+def test_of_a_file_that_is_put_aside_only_whole_pieces_are_stored(rig: Rig) -> None:
+    """The next attempt cuts it at the same places, and where this one ended is none of them."""
+    content = noise(5, 16 * MIB)
+    aside = rig.incoming.parent / "partial"
+    aside.mkdir()
+    growing = rig.incoming / ".big.Ab12Cd"
+    with rig.intake():
+        growing.write_bytes(content)
+        wait_until(lambda: rig.progress.read().read_bytes == len(content))
+        growing.rename(aside / "big")
+        wait_until(lambda: all(each.name != "follow-file" for each in threading.enumerate()))
+    *pieces, rest = (identify(piece) for piece in chunks(io.BytesIO(content)))
+    assert any(rig.index.has(BlobKind.DATA, piece) for piece in pieces)
+    assert not rig.index.has(BlobKind.DATA, rest)
+
+
 def test_the_older_file_is_not_read_while_the_new_one_takes_its_place(rig: Rig) -> None:
     """Rsync announces first and renames then, which takes seconds where ext4 writes data out."""
     older, content = noise(10, 16 * MIB), noise(11, 16 * MIB)
