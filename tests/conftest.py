@@ -1,5 +1,6 @@
 """Loads the real parts that tests run against: each module in tests/parts starts one."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,10 @@ pytest_plugins = [
     for module in sorted((Path(__file__).parent / "parts").glob("[a-z]*.py"))
     if module.stem != "requirement"
 ]
+
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and all they start too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -22,10 +22,13 @@ from backends.capture.vacated import VacatedLog
 from backends.errors import LocalDiskFull, LocalPathUnusable
 from backends.process import LINE_LIMIT
 from backends.rsync.output import parse_line
+from backends.rsync.scratch import await_orphan
 from backends.types import Arrival
 
 #: Below this, rsync would fill the disk before the first file is done (bytes).
 LEAST_FREE = 16 * 2**20
+#: Seconds until the rsync of a killed run, whose lines nobody reads, must have noticed that.
+_ORPHANS_TIME = 10.0
 #: The first line of a journal whose run ended in a checkpoint; it is no report of rsync's.
 _MARK = b"# what else had arrived is in a checkpoint\n"
 
@@ -42,7 +45,7 @@ class Staging:
         self.vacated = VacatedLog(root)
 
     def prepare(self) -> None:
-        """Create the folders, readable by this user alone.
+        """Create the folders, readable by this user alone, once nobody writes there any more.
 
         Raises:
             LocalPathUnusable: the state folder cannot be written.
@@ -52,6 +55,8 @@ class Staging:
             for folder in (self.root, self.image):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             ensure_xattrs(str(self.image))
+            # What it brings until then would be neither in the journal nor looked at.
+            await_orphan(str(self.image), _ORPHANS_TIME)
             free = shutil.disk_usage(self.image).free
             self._interrupted_size = _size_of_whole_lines(self._journal)
         except OSError as error:

@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from backends.rsync.command import Scratch, normal_path
 
 #: Name within the image of the folder of unfinished files, where it can be there.
 WITHIN = ".lapseguard.incoming"
+#: Seconds between two looks whether an rsync has ended.
+_LOOK_INTERVAL = 0.05
 #: Marks a file whose data was given back to the disk after it was stored.
 VACATED = "user.rsync.%vacated"
 #: rsync writes `name` as `name.XXXXXX`; names too long for that are cut short first.
@@ -76,7 +79,7 @@ def claim_staging(staging: str, paths: Iterable[str] = ("/",)) -> Iterator[Claim
     try:
         for path in (Path(staging), folder, partial):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(_lock_file(Path(staging)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _unusable(staging, error) from error
     try:
@@ -88,6 +91,31 @@ def claim_staging(staging: str, paths: Iterable[str] = ("/",)) -> Iterator[Claim
             _tidy(incoming)
     finally:
         os.close(lock)
+
+
+def await_orphan(staging: str, patience: float) -> bool:
+    """Wait until the rsync of a run that was killed has ended; it notices with its next line.
+
+    Args:
+        staging: The image.
+        patience: Seconds for which it is waited for.
+
+    Returns:
+        Whether nobody writes there any more.
+    """
+    end = time.monotonic() + patience
+    try:
+        lock = os.open(_lock_file(Path(staging)), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        while not _is_free(lock):
+            if time.monotonic() > end:
+                return False
+            time.sleep(_LOOK_INTERVAL)
+    finally:
+        os.close(lock)
+    return True
 
 
 def keep_unfinished(incoming: Path, partial: Path) -> None:
@@ -167,14 +195,25 @@ def _unusable(staging: str, error: OSError) -> LocalPathUnusable:
     )
 
 
+def _lock_file(staging: Path) -> Path:
+    return Path(f"{staging}~pull", "lock")
+
+
 def _lock(lock: int, staging: str) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not _is_free(lock):
         raise TransferInterrupted(
             f"Another rsync is still writing to {staging}",
             hint="It ends by itself when its connection does; the next attempt continues.",
-        ) from error
+        )
+
+
+def _is_free(lock: int) -> bool:
+    """Whether nobody had the lock; we have it then."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _size(path: Path) -> int:

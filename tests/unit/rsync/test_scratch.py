@@ -9,6 +9,7 @@ from backends.errors import LocalPathUnusable, TransferInterrupted
 from backends.process import Running
 from backends.rsync.scratch import (
     WITHIN,
+    await_orphan,
     claim_staging,
     forget_unfinished,
     incoming_folder,
@@ -37,6 +38,21 @@ def test_a_second_claim_waits_for_nobody_but_says_so(tmp_path: Path) -> None:
 
     with claim_staging(staging):
         pass
+
+
+def test_the_rsync_of_a_killed_run_is_waited_for(tmp_path: Path) -> None:
+    staging = str(tmp_path / "image")
+    assert await_orphan(staging, patience=0)
+    with claim_staging(staging) as claim:
+        orphan = Running(("sleep", "0.5"), pass_fds=(claim.lock,))
+        orphan.__enter__()
+    try:
+        assert not await_orphan(staging, patience=0)
+        assert await_orphan(staging, patience=30)
+        with claim_staging(staging) as claim:
+            assert Path(claim.scratch.partial).is_dir()
+    finally:
+        orphan.__exit__(None, None, None)
 
 
 def test_the_claim_lasts_as_long_as_any_process_that_writes_there(tmp_path: Path) -> None:
