@@ -27,6 +27,7 @@ from daemon.cli.arguments import bring_forward
 from daemon.cli.failure import report
 from daemon.cli.invocation import Invocation
 from daemon.errors import ExitCode
+from daemon.importing import importing
 
 PROGRAM: Final = "lapseguard"
 
@@ -86,7 +87,8 @@ class _OnDemand(TyperGroup):
 def load_command(name: str) -> Any:  # noqa: ANN401 - typer keeps this type private
     """The command `name` itself, with its module imported."""
     module, _ = COMMANDS[name]
-    loaded = get_command(import_module(module).app)
+    with importing():
+        loaded = get_command(import_module(module).app)
     return getattr(loaded, "commands", {}).get(name, loaded)
 
 

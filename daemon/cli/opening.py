@@ -9,6 +9,7 @@ import typer
 
 from daemon.bootstrap import Application, start
 from daemon.cli.invocation import invocation_of
+from daemon.importing import importing
 from daemon.settings import Configuration, load_configuration
 from daemon.telemetry import configure_logging, wants_json
 
@@ -33,7 +34,8 @@ def open_application(ctx: typer.Context) -> Iterator[Application]:
     Raises:
         LapseguardError: see `daemon.bootstrap.start`.
     """
-    application = start(open_configuration(ctx))
+    with importing():  # models of settings and statements, too
+        application = start(open_configuration(ctx))
     try:
         yield application
     finally:
