@@ -13,6 +13,9 @@ from daemon.domain.schedule import NEVER, Block, Capacity, Occupancy
 #: stays bounded. Who is left out gets its turn at a later moment, or as a firm run.
 _LOOK_AHEAD: Final = 32
 
+#: So many ends of runs that have begun are followed to find out for how long a slot is free.
+_ENDS_LOOKED_AT: Final = 2
+
 #: When the quiet stretch that holds at a moment ends; None where none does.
 QuietUntil = Callable[[int], int | None]
 
@@ -93,6 +96,15 @@ def _is_past(now: int, filler: Filler) -> bool:
     if filler.firm_at is not None:
         return now >= filler.firm_at
     return filler.last is not None and now > filler.last
+
+
+def _takes_until(now: int, filler: Filler) -> int:
+    """Until when a run that begins now needs room of its own.
+
+    One that is still under way when its reserved moment comes is what the room is kept for.
+    """
+    end = now + filler.block.length
+    return end if filler.firm_at is None else min(end, filler.firm_at)
 
 
 class _Filling:
@@ -197,7 +209,7 @@ class _Filling:
             if not self._fits(now, filler):
                 return False
             self._starts[filler.block.server] = now
-            self._occupancy.begin(now + filler.block.length, filler.block)
+            self._occupancy.begin(_takes_until(now, filler), filler.block)
             self._look_around(now)
         del self._first[place]
         return True
@@ -205,36 +217,77 @@ class _Filling:
     def _look_around(self, now: int) -> None:
         """Find out what is free at this moment, and for how long."""
         reserved, capacity = self._reserved, self._reserved.capacity
-        free = capacity.slots - self._occupancy.count
-        full_from = now if free < 1 else reserved.slots.first_at_least(now, free)
-        self._full_from = NEVER if full_from is None else full_from
+        self._full_from = self._find_full(now)
         if capacity.bandwidth is not None:
             used = self._occupancy.bandwidth + reserved.bandwidth.at(now)
             self._left = capacity.bandwidth - used if used > 0 else NEVER
 
+    def _find_full(self, now: int) -> int:
+        """When the last slot is taken, if nobody else begins."""
+        reserved, free = self._reserved.slots, self._reserved.capacity.slots
+        free -= self._occupancy.count
+        full: int | None = now
+        for end, _, _ in self._occupancy.ends[:_ENDS_LOOKED_AT]:
+            full = now if free < 1 else reserved.first_at_least(now, free)
+            if full is None or full < end:
+                break
+            now, free = end, free + 1
+        else:
+            full = now if free < 1 else reserved.first_at_least(now, free)
+        return NEVER if full is None else full
+
     def _fits(self, now: int, filler: Filler) -> bool:
         """Whether the firm runs keep all they need for as long as this one would last."""
-        block, capacity = filler.block, self._reserved.capacity
-        if self._occupancy.count + self._peak(self._reserved.slots, now, filler, 1) >= (
-            capacity.slots
-        ):
-            return False
+        block, reserved, begun = filler.block, self._reserved, self._occupancy.ends
+        capacity = reserved.capacity
+        if self._full_from < now + block.length:
+            slots = [(end, 1) for end, _, _ in begun]
+            if not _leaves(capacity.slots - 1, reserved.slots, slots, now, filler, own=1):
+                return False
         if capacity.bandwidth is not None:
-            used = self._occupancy.bandwidth
-            used += self._peak(self._reserved.bandwidth, now, filler, block.rate)
-            if used + block.rate > max(capacity.bandwidth, block.rate):
+            rates, rest = [(end, rate) for end, rate, _ in begun], capacity.bandwidth - block.rate
+            if not _leaves(rest, reserved.bandwidth, rates, now, filler, own=block.rate):
                 return False
         limit = capacity.stores.get(block.store)
         if limit is None:
             return True
-        used = self._occupancy.store(block.store)
-        used += self._peak(self._reserved.stores[block.store], now, filler, block.rate)
-        return used + block.rate <= max(limit, block.rate)
+        rates = [(end, rate) for end, rate, store in begun if store == block.store]
+        stored = reserved.stores[block.store]
+        return _leaves(limit - block.rate, stored, rates, now, filler, own=block.rate)
 
-    @staticmethod
-    def _peak(profile: Profile, now: int, filler: Filler, own: int) -> int:
-        """The most that others need while it would run; its own reservation is not another's."""
-        end, firm_at = now + filler.block.length, filler.firm_at
-        if firm_at is None or firm_at >= end:
-            return profile.peak(now, end)
-        return max(profile.peak(now, firm_at), profile.peak(firm_at, end) - own)
+
+def _leaves(
+    rest: int,
+    profile: Profile,
+    begun: list[tuple[int, int]],
+    now: int,
+    filler: Filler,
+    *,
+    own: int,
+) -> bool:
+    """Whether others never need more than the rest while it would run; nothing always fits.
+
+    Its own reservation is not another's.
+
+    Args:
+        rest: What may be in use beside it.
+        profile: What is reserved.
+        begun: Of the runs that have begun, in order, until when each takes how much.
+        now: When it would begin.
+        filler: What would begin.
+        own: How much is reserved for it from its moment on.
+    """
+    last, rest = now + filler.block.length, max(0, rest)
+    turn = last if filler.firm_at is None else filler.firm_at
+    used = sum(amount for _, amount in begun)
+    if used + profile.peak(now, last) <= rest:
+        return True
+    for until, amount in [*begun, (last, 0)]:
+        end = min(until, last)
+        before, after = min(end, turn), max(now, turn)
+        if now < before and used + profile.peak(now, before) > rest:
+            return False
+        if after < end and used + profile.peak(after, end) - own > rest:
+            return False
+        now, used = end, used - amount
+    return True

@@ -3,6 +3,7 @@
 Times are whole microseconds since 1970, so that nothing overflows and mirroring is a minus sign.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -79,7 +80,7 @@ class Occupancy:
 
     def __init__(self, capacity: Capacity) -> None:
         self._capacity = capacity
-        #: End, rate and store of each, a heap.
+        #: End, rate and store of each, in order.
         self.ends: list[tuple[int, int, str]] = []
         self._bandwidth = 0
         self._stores: dict[str, int] = dict.fromkeys(capacity.stores, 0)
@@ -105,7 +106,7 @@ class Occupancy:
 
     def begin(self, end: int, block: Block) -> None:
         """A run starts and lasts until `end`."""
-        heappush(self.ends, (end, block.rate, block.store))
+        insort(self.ends, (end, block.rate, block.store))
         self._bandwidth += block.rate
         if block.store in self._stores:
             self._stores[block.store] += block.rate
@@ -131,11 +132,15 @@ class Occupancy:
 
     def pass_to(self, now: int) -> None:
         """Runs that have ended by `now` make room."""
-        while self.ends and self.ends[0][0] <= now:
-            _, rate, store = heappop(self.ends)
+        ended = 0
+        for end, rate, store in self.ends:
+            if end > now:
+                break
+            ended += 1
             self._bandwidth -= rate
             if store in self._stores:
                 self._stores[store] -= rate
+        del self.ends[:ended]
 
     def has_room(self, rate: int) -> bool:
         """Whether a run at this rate fits into the slots and the bandwidth of all."""
