@@ -12,7 +12,7 @@ from daemon.domain.progress import progress_json
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.services.progress import Gauge
-from daemon.services.proof import Step
+from daemon.services.proof_watcher import Step
 from daemon.services.repetition import repeat
 
 #: Seconds between two lines about a capture under way.

@@ -33,7 +33,7 @@ from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.printable import printable_lines
 from daemon.services.progress import Gauge, RunWatcher
-from daemon.services.proof import Step
+from daemon.services.proof_watcher import Step
 from daemon.services.repetition import repeat
 from daemon.services.run_log import RunLog
 from daemon.telemetry import wants_json

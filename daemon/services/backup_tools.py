@@ -22,7 +22,7 @@ from daemon.services.deposit import Tuning
 from daemon.services.destination import Destination, Patience
 from daemon.services.estimate import Measure
 from daemon.services.lease import LEASE
-from daemon.services.proof import ProofWatcher
+from daemon.services.proof_watcher import ProofWatcher
 from daemon.services.units import Units
 
 

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backends.capture.cadence import CheckpointInterval
 from backends.capture.checkpoints import CheckpointPlan
 from backends.capture.edition import ImageBase
 from backends.capture.grafting import Graft
@@ -30,34 +29,7 @@ from daemon.services.baseline import Baseline
 from daemon.services.early import EarlyPull, choose_early
 from daemon.services.imagemark import known_mark, next_mark, trusted_mark
 from daemon.services.listing import SumsListing, edit_listing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuning:
-    """How hard to work.
-
-    Attributes:
-        compression_level: Of zstd.
-        pack_size: Bytes after which a pack is sent off.
-        workers: Threads that store what arrives.
-        uploads: Packs on their way at the same time.
-        staging: What staging keeps of what is stored.
-        window: Bytes that may wait in staging where it keeps nothing else.
-        floor: Bytes that stay free on the disk of staging, where it keeps what there is room for.
-        walk_every: The whole staging image is looked at once in so long; between, only what
-            rsync has changed.
-        checkpoints: When what has arrived is made restorable; None for at the end only.
-    """
-
-    compression_level: int
-    pack_size: int
-    workers: int
-    uploads: int
-    staging: StagingMode = StagingMode.AUTO
-    window: int = 256 << 20
-    floor: int = 1 << 30
-    walk_every: timedelta = timedelta(days=7)
-    checkpoints: CheckpointInterval | None = None
+from daemon.services.tuning import Tuning
 
 
 #: Says what is to be recorded of what came beside the files.

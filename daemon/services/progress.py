@@ -15,7 +15,7 @@ from daemon.domain.progress import Progress
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.errors import DatabaseError
-from daemon.services.proof import ProofWatcher, Step
+from daemon.services.proof_watcher import ProofWatcher, Step
 from daemon.services.repetition import repeat
 from daemon.services.units import Units
 

@@ -6,10 +6,9 @@
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from backends.repository.check_packs import read_packs, survey_packs
 from backends.repository.check_trees import TreeCheck
@@ -20,18 +19,10 @@ from backends.repository.repository import Repository
 from backends.types import BlobId
 from daemon.domain.verification import Depth, Outcome
 from daemon.services.packs import PackStanding, look_up_packs
-
-Step = Callable[[int], None]
+from daemon.services.proof_watcher import ProofWatcher, Step
 
 #: What a pack that is there can be wrong by.
 _DAMAGE: Final = {ProblemKind.PACK_DAMAGED, ProblemKind.BLOB_DAMAGED}
-
-
-class ProofWatcher(Protocol):
-    """Is told how a proof goes on."""
-
-    def proving(self, depth: Depth, packs: int, /) -> AbstractContextManager[Step]:
-        """One depth is being proven; the step given takes how many more packs are done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.verification import Depth, Verification
 from daemon.errors import Interrupted, LapseguardError
 from daemon.services.overview import Overview
-from daemon.services.proof import Step
+from daemon.services.proof_watcher import Step
 from daemon.services.units import Units
 from daemon.services.verification import VerificationTools, verify_run
 

@@ -9,7 +9,7 @@ from daemon.domain.progress import Progress, progress_json
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.services.progress import Gauge
-from daemon.services.proof import Step
+from daemon.services.proof_watcher import Step
 from daemon.services.repetition import repeat
 
 

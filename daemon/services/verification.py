@@ -20,7 +20,8 @@ from daemon.services.destination import Destination, hold_reading_lock, open_rep
 from daemon.services.distrust import list_distrusted, note_distrusted
 from daemon.services.overview import RunRecord
 from daemon.services.packs import PackStanding
-from daemon.services.proof import Evidence, Proof, ProofWatcher, prove
+from daemon.services.proof import Evidence, Proof, prove
+from daemon.services.proof_watcher import ProofWatcher
 from daemon.services.units import Units
 
 

@@ -29,12 +29,12 @@ from daemon.domain.run import Run
 from daemon.domain.verification import Depth, Verification
 from daemon.secrets import Secret
 from daemon.services.backup import BackupTools, back_up
-from daemon.services.deposit import Tuning
 from daemon.services.destination import Destination
 from daemon.services.estimate import Measure
 from daemon.services.lease import LEASE
 from daemon.services.overview import Overview
 from daemon.services.stopping import Stopping
+from daemon.services.tuning import Tuning
 from daemon.services.verification import VerificationTools, verify_run
 from daemon.store.engine import open_engine
 from daemon.store.unit_of_work import UnitOfWork
