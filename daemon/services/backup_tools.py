@@ -5,25 +5,26 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from backends.capture.progress import CaptureProgress
 from backends.pacing import Rate
 from backends.protocols import SourcePull, StopSignal
 from backends.rsync.brake import Room
-from backends.signing import SigningKey
-from backends.snapshot.commands import Shell
 from backends.snapshot.watch import INTERVAL
-from backends.types import SshTarget
+from backends.types import PullSpec, SshTarget
 from daemon.clock import Clock
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
-from daemon.services.deposit import Tuning
-from daemon.services.destination import Destination, Patience
-from daemon.services.estimate import Measure
 from daemon.services.lease import LEASE
 from daemon.services.proof_watcher import ProofWatcher
+from daemon.services.tuning import Tuning
 from daemon.services.units import Units
+
+if TYPE_CHECKING:  # heavy, and needed by nobody before the pull has begun
+    from backends.signing import SigningKey
+    from backends.snapshot.commands import Shell
+    from daemon.services.destination import Destination, Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +60,14 @@ class BackupTools:
     random: Callable[[int], bytes]
     store_name: Callable[[str | None], str]
     repository_url: Callable[[str | None, str], str]
-    destination: Callable[[str | None, str, Patience], Destination]
+    destination: "Callable[[str | None, str, Patience], Destination]"
     make_pull: Callable[[Callable[[bytes], object], StopSignal, Room, Rate], SourcePull]
-    measure: Measure
-    open_shell: Callable[[SshTarget], AbstractContextManager[Shell]]
+    measure: Callable[[PullSpec], int | None]
+    open_shell: "Callable[[SshTarget], AbstractContextManager[Shell]]"
     pull_rate: Rate
     finish_by: Callable[[str], datetime | None]
     passport: bool
-    signing_key: Callable[[], SigningKey]
+    signing_key: "Callable[[], SigningKey]"
     staging: Path
     identity: Path
     owner: str

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from daemon.clock import Clock
 from daemon.domain.run import Captured, Failure, Run, RunKind, RunState, advance
 from daemon.errors import DatabaseError
 from daemon.services.lease import LEASE, Lease
 from daemon.services.ownership import is_gone
-from daemon.services.sealing import Sealed
 from daemon.services.shortfall import failure_of
 from daemon.services.units import Units
+
+if TYPE_CHECKING:  # loads what proves and seals, which comes much later
+    from daemon.services.sealing import Sealed
 
 
 def claim_run(
@@ -87,7 +90,7 @@ class Claim:
         """What was captured has been captured once more; it is on record with the next state."""
         self.run = replace(self.run, **asdict(captured))
 
-    def conclude(self, sealed: Sealed, shortfall: Failure | None) -> None:
+    def conclude(self, sealed: "Sealed", shortfall: Failure | None) -> None:
         """The manifest is in the store: record it, its evidence and the end, all at once.
 
         Args:

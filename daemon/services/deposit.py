@@ -31,7 +31,6 @@ from daemon.services.imagemark import known_mark, next_mark, trusted_mark
 from daemon.services.listing import SumsListing, edit_listing
 from daemon.services.tuning import Tuning
 
-
 #: Says what is to be recorded of what came beside the files.
 Describe = Callable[[Graft | None], Beside]
 #: Makes the plan from the writer, the pull, what the image is known to be, if it is, and that.

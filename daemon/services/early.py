@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backends.capture.mark import ImageMark, read_mark, remove_mark
 from backends.capture.staging import Staging
@@ -23,7 +23,9 @@ from backends.rsync.begun import BegunPull, RoomToCome
 from backends.rsync.brake import Room
 from backends.snapshot.watch import Either
 from backends.types import PullSpec
-from daemon.services.baseline import Baseline
+
+if TYPE_CHECKING:  # known only once the repository is
+    from daemon.services.baseline import Baseline
 
 #: Makes a pull from its journal, what ends it, and its room.
 MakePull = Callable[[Callable[[bytes], object], StopSignal, Room], SourcePull]
@@ -51,7 +53,7 @@ class EarlyPull:
     roomy: Callable[[], bool]
     _held: ExitStack = field(repr=False)
 
-    def serves(self, baseline: Baseline) -> bool:
+    def serves(self, baseline: "Baseline") -> bool:
         """Whether there was nothing to be done about the image before, as it turns out."""
         return (self.blank or baseline.head is not None) and self.roomy()
 
@@ -107,7 +109,9 @@ def begin_early(
         )
 
 
-def choose_early(early: EarlyPull | None, staging: Staging, baseline: Baseline) -> EarlyPull | None:
+def choose_early(
+    early: EarlyPull | None, staging: Staging, baseline: "Baseline"
+) -> EarlyPull | None:
     """The pull that is under way, unless it has begun too early: then it is given up.
 
     Raises:

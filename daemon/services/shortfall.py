@@ -1,10 +1,14 @@
 """What keeps a run from being whole, as the history words it."""
 
+from typing import TYPE_CHECKING
+
 from daemon.domain.run import Failure
 from daemon.errors import RunIncomplete, code_for, hint_for
-from daemon.services.deposit import Deposit
-from daemon.services.proof import Proof
 from daemon.services.stopping import Stopping
+
+if TYPE_CHECKING:  # an error is worded where nothing of them is loaded
+    from daemon.services.deposit import Deposit
+    from daemon.services.proof import Proof
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -12,7 +16,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(code=code_for(error), message=str(error), hint=hint_for(error))
 
 
-def shortfall_of(done: Deposit, proof: Proof, stopping: Stopping) -> Failure | None:
+def shortfall_of(done: "Deposit", proof: "Proof", stopping: Stopping) -> Failure | None:
     """Why a run is only `partial`; None if nothing is missing.
 
     One that was asked to stop says so, whatever the pull's own words were; one whose server
@@ -27,7 +31,7 @@ def shortfall_of(done: Deposit, proof: Proof, stopping: Stopping) -> Failure | N
     return None if done.complete else _incompleteness(done)
 
 
-def _incompleteness(done: Deposit) -> Failure:
+def _incompleteness(done: "Deposit") -> Failure:
     count = len(done.omissions)
     first = done.omissions[0]
     shown = first.path.decode(errors="backslashreplace")
