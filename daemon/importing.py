@@ -5,17 +5,19 @@ so much has been made, finds nothing to collect in it: that was a fifth of the t
 """
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
-def importing() -> Iterator[None]:
-    """Collect nothing during the block, and never look through what it has made afterwards.
+def importing(module: str) -> Iterator[None]:
+    """Collect nothing while the block imports that module, and never look through it afterwards.
 
-    Meant for the main thread, around imports and what else is made once and kept.
+    Does nothing where the module is there already: what a program that goes on for weeks has made
+    by then is not for keeping.
     """
-    if not gc.isenabled():
+    if module in sys.modules or not gc.isenabled():
         yield
         return
     gc.disable()

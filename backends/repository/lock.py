@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ def hold_lock(
     exclusive: bool = False,
     clock: Clock = utc_now,
     timing: LockTiming = RESTIC_TIMING,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[HeldLock]:
     """Hold a lock for the duration of a `with` block; stale locks of others are removed.
 
@@ -149,13 +151,15 @@ def hold_lock(
         exclusive: Needed to delete packs or rewrite the index, and for nothing else.
         clock: Tells the present instant.
         timing: As restic's, except in tests.
+        meanwhile: Called once ours is stored and does not count yet. It may read: what it finds
+            holds if the lock comes to count. It must not change anything.
 
     Raises:
         RepositoryLocked: another program holds a lock that conflicts.
         StoreError: locks could not be listed or stored.
     """
     with _deaf_to_hangup():
-        held = _take(repository, _own_lock(exclusive, clock()), clock, timing)
+        held = _take(repository, _own_lock(exclusive, clock()), clock, timing, meanwhile)
         stop = threading.Event()
         refresher = threading.Thread(
             target=_keep_fresh, args=(held, timing, stop), name="lock-refresh", daemon=True
@@ -194,12 +198,20 @@ def remove_stale_locks(repository: OpenRepository, now: datetime) -> int:
     return len(stale)
 
 
-def _take(repository: OpenRepository, lock: Lock, clock: Clock, timing: LockTiming) -> HeldLock:
+def _take(
+    repository: OpenRepository,
+    lock: Lock,
+    clock: Clock,
+    timing: LockTiming,
+    meanwhile: Callable[[], object],
+) -> HeldLock:
     remove_stale_locks(repository, clock())
     _check_others(repository, lock, own="")
     held = HeldLock(repository, lock, clock, timing)
+    settled = time.monotonic() + timing.settle.total_seconds()
     try:
-        threading.Event().wait(timing.settle.total_seconds())
+        meanwhile()
+        threading.Event().wait(settled - time.monotonic())
         _check_others(repository, lock, own=held.id)
     except BaseException:
         held.release()

@@ -87,7 +87,7 @@ class _OnDemand(TyperGroup):
 def load_command(name: str) -> Any:  # noqa: ANN401 - typer keeps this type private
     """The command `name` itself, with its module imported."""
     module, _ = COMMANDS[name]
-    with importing():
+    with importing(module):
         loaded = get_command(import_module(module).app)
     return getattr(loaded, "commands", {}).get(name, loaded)
 

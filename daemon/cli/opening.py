@@ -9,7 +9,6 @@ import typer
 
 from daemon.bootstrap import Application, start
 from daemon.cli.invocation import invocation_of
-from daemon.importing import importing
 from daemon.settings import Configuration, load_configuration
 from daemon.telemetry import configure_logging, wants_json
 
@@ -34,8 +33,7 @@ def open_application(ctx: typer.Context) -> Iterator[Application]:
     Raises:
         LapseguardError: see `daemon.bootstrap.start`.
     """
-    with importing():  # models of settings and statements, too
-        application = start(open_configuration(ctx))
+    application = start(open_configuration(ctx))
     try:
         yield application
     finally:

@@ -1,47 +1,22 @@
-"""One backup of one server, from the claim to the manifest: DESIGN's order of a run."""
+"""One backup of one server: claimed, the pull begun, then all that `safekeeping` has.
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field, replace
+What the pull needs is all that is loaded here. The rest is by far the most, and is loaded while
+rsync logs in and compares, as is the store's library; the key of the repository is derived at the
+same time.
+"""
 
-from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
-from backends.errors import BackendError, TransferInterrupted
-from backends.repository.lock import HeldLock, hold_lock
-from backends.repository.repository import Repository
-from backends.signing import SigningKey
-from backends.types import BlobId, PullSpec
-from daemon.domain.contract import Contract
 from daemon.domain.identifier import new_run_id
-from daemon.domain.run import Captured, Run, RunKind, RunState
-from daemon.domain.server import Server
+from daemon.domain.run import Run, RunKind, RunState
 from daemon.domain.verification import Depth
-from daemon.errors import ClaimLost, VerificationFailed
+from daemon.errors import ClaimLost
+from daemon.importing import importing
+from daemon.services.attempt import Attempt
 from daemon.services.backup_tools import BackupObserver, BackupTools
-from daemon.services.baseline import Baseline, survey
-from daemon.services.beside import Accompaniment
-from daemon.services.chain import find_head
-from daemon.services.checkpointing import CheckpointKeeper, Occasion
 from daemon.services.claim import Claim, claim_run
-from daemon.services.deposit import (
-    Deposit,
-    PlanCheckpoints,
-    deposit,
-    save_repository_snapshot,
-)
-from daemon.services.destination import Destination, Patience, open_or_create
-from daemon.services.distrust import forget_lost, note_distrusted
 from daemon.services.early import EarlyPull, begin_early
-from daemon.services.estimate import estimating, expect_rest
-from daemon.services.guard import GuardedStore
-from daemon.services.imagemark import leave_mark
 from daemon.services.lease import keep_lease
-from daemon.services.proof import Evidence, Proof, prove
-from daemon.services.request import pull_spec, tools_for
-from daemon.services.salvage import salvage_checkpoints
-from daemon.services.sealing import seal, store_sums
-from daemon.services.shortfall import shortfall_of
-from daemon.services.source import HeldSource, SourceTools, hold_source
+from daemon.services.request import tools_for
 from daemon.services.stopping import Stopping
 
 __all__ = ["BackupObserver", "BackupTools", "back_up"]
@@ -93,7 +68,7 @@ def back_up(
         lease=tools.lease,
     )
     with keep_lease(run, tools.units, tools.clock, stop, length=tools.lease) as lease:
-        attempt = _Attempt(
+        attempt = Attempt(
             tools=tools_for(tools, server),
             server=server,
             contracts=contracts,
@@ -105,293 +80,51 @@ def back_up(
             bandwidth=bandwidth,
             precious=server.priority if precious_first else (),
         )
-        return attempt.carry_out()
+        return _carry_out(attempt)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Saved:
-    """What is in the repository and not proven yet."""
+def _carry_out(attempt: Attempt) -> Run:
+    """Do everything, and see that a failure is on record."""
+    claim = attempt.claim
+    try:
+        _reach_out(attempt)
+    except ClaimLost:
+        raise
+    except BaseException as error:
+        if (unrecorded := claim.fail(error)) is not None:
+            # Safe to go on: what happened first matters more, and the next run of this
+            # server closes this one.
+            attempt.observer.warned(f"The failure is not on record: {unrecorded}")
+        raise
+    return claim.run
 
-    baseline: Baseline
-    done: Deposit
-    captured: Captured
-    staging: Staging
+
+def _reach_out(attempt: Attempt) -> None:
+    """Have the pull begin, and get hold of the repository meanwhile."""
+    attempt.claim.enter(RunState.PULLING)
+    staging = Staging(attempt.tools.staging / attempt.server.name)
+    staging.prepare()
+    early = _begin_early(attempt, staging)
+    try:
+        with importing("daemon.services.reaching"):
+            from daemon.services.reaching import reach_store  # noqa: PLC0415 - see above
+        reach_store(attempt, staging, early)
+    finally:
+        if early is not None:
+            early.close()
 
 
-@dataclass(kw_only=True)
-class _Attempt:
-    """One claimed run, from the first look at the repository to the manifest."""
-
-    tools: BackupTools
-    server: Server
-    contracts: tuple[Contract, ...]
-    observer: BackupObserver
-    claim: Claim
-    depth: Depth
-    bandwidth: int | None
-    precious: tuple[str, ...]
-    keeper: CheckpointKeeper | None = None
-    early: EarlyPull | None = None
-    beside: Accompaniment = field(init=False)
-
-    @property
-    def stopping(self) -> Stopping:
-        """How this run is told to end before its time."""
-        return self.claim.lease.stopping
-
-    def carry_out(self) -> Run:
-        """Do everything, and see that a failure is on record."""
-        try:
-            self._reach_out()
-        except ClaimLost:
-            raise
-        except BaseException as error:
-            if (unrecorded := self.claim.fail(error)) is not None:
-                # Safe to go on: what happened first matters more, and the next run of this
-                # server closes this one.
-                self.observer.warned(f"The failure is not on record: {unrecorded}")
-            raise
-        return self.claim.run
-
-    def _reach_out(self) -> None:
-        """Have the pull begin, and open the repository meanwhile."""
-        self.claim.enter(RunState.PULLING)
-        key = self.tools.signing_key()
-        staging = Staging(self.tools.staging / self.server.name)
-        staging.prepare()
-        spec = pull_spec(self.server, staging.image, self.tools.identity, self.bandwidth)
-        with Accompaniment(
-            self.tools, self.server, spec, self.stopping, self.observer
-        ) as self.beside:
-            self.early = self._begin_early(staging, spec)
-            try:
-                self._reach_store(staging, key)
-            finally:
-                if self.early is not None:
-                    self.early.close()
-
-    def _begin_early(self, staging: Staging, spec: PullSpec) -> EarlyPull | None:
-        """None where something is to be made or stored before anything is pulled."""
-        self.stopping.check_asked()
-        server, tuning = self.server, self.tools.tuning
-        if self.precious or server.dumps or not server.freezing.is_idle:
-            return None
-        return begin_early(
-            staging,
-            spec,
-            lambda journal, stop, room: self.tools.make_pull(
-                journal, stop, room, self.tools.pull_rate
-            ),
-            self.claim.lease.stop,
-            mode=tuning.staging,
-            floor=tuning.floor,
-        )
-
-    def _reach_store(self, staging: Staging, key: SigningKey) -> None:
-        stopping = self.stopping
-        patience = Patience(
-            stop=stopping.at_once, warn=self.observer.warned, time_left=stopping.patience
-        )
-        destination = self.tools.destination(self.server.store, self.server.name, patience)
-        store = GuardedStore(destination.store, stopping.check)
-        try:
-            with closing(store):
-                self._work(replace(destination, store=store), staging, key)
-        except BackendError as error:
-            if not stopping.asked.is_set():
-                raise
-            # Asked to stop, so that is why it ends; what failed meanwhile is told beside it.
-            if not isinstance(error, TransferInterrupted):
-                self.observer.warned(f"No checkpoint could be made: {error}")
-            raise stopping.reason from error
-
-    def _work(self, destination: Destination, staging: Staging, key: SigningKey) -> None:
-        """Every step under the repository's lock, which keeps others from pruning our packs."""
-        repository = self._open(destination)
-        self.stopping.check_asked()
-        with ExitStack() as locks:
-            lock = locks.enter_context(hold_lock(repository))
-            saved = self._save(repository, staging, lock, key)
-            self.claim.enter(RunState.VERIFYING, captured=saved.captured)
-            lock = self._mend(saved, locks, lock)
-            proof = self._prove(saved)
-            if proof.lost:
-                saved = self._save_again(saved, proof, lock, key)
-                lock = self._mend(saved, locks, lock)
-                proof = self._prove(saved)
-            self._seal(saved, proof, key, lock)
-            if self.keeper is not None:
-                self.keeper.forget()
-        if saved.done.report.cut is None:
-            staging.forget_journal()
-            leave_mark(staging, saved.done.mark, self.observer.warned)
-        else:
-            staging.shorten_journal(saved.done.report.left_out)
-
-    def _open(self, destination: Destination) -> Repository:
-        def was_used() -> bool:
-            with self.tools.units(read_only=True) as work:
-                before = work.runs.newest(self.server.name, RunState.VERIFIED, RunState.PARTIAL)
-            return before is not None and before.store == destination.store_name
-
-        return open_or_create(destination, was_used, self.observer.warned)
-
-    def _save(
-        self, repository: Repository, staging: Staging, lock: HeldLock, key: SigningKey
-    ) -> _Saved:
-        """Data, then its index, then the repository snapshot that makes it visible."""
-        warn = self.observer.warned
-        salvage_checkpoints(
-            repository.store, repository.id, self.tools.units, warn, key=key.public_text
-        )
-        head = find_head(repository.store, repository.id, self.tools.units, warn)
-        baseline = survey(repository, head, warn)
-        spec = pull_spec(self.server, staging.image, self.tools.identity, self.bandwidth)
-        with hold_source(
-            SourceTools.of(self.tools, warn), self.claim.run, self.server, spec
-        ) as source:
-            done = self._deposit(baseline, staging, source, key, lock)
-        if self.claim.run.state is RunState.PULLING:
-            self.claim.enter(RunState.STORING)
-        lock.ensure()
-        snapshot = save_repository_snapshot(
-            baseline,
-            done,
-            server=self.server.name,
-            spec=spec,
-            run=self.claim.run.run,
-            at=self.tools.clock.now(),
-        )
-        return _Saved(
-            baseline=baseline, done=done, captured=done.captured(snapshot), staging=staging
-        )
-
-    def _deposit(
-        self,
-        baseline: Baseline,
-        staging: Staging,
-        source: HeldSource,
-        key: SigningKey,
-        lock: HeldLock,
-    ) -> Deposit:
-        done = deposit(
-            baseline,
-            spec=source.spec,
-            staging=staging,
-            make_pull=lambda journal, room: source.watched(
-                lambda stop: self.tools.make_pull(journal, stop, room, self.tools.pull_rate),
-                self.claim.lease.stop,
-            ),
-            tuning=self.tools.tuning,
-            watch=lambda progress: self._watch(baseline, source.spec, progress),
-            plan_additions=self.beside.plan,
-            now=self.tools.clock.now(),
-            plan_checkpoints=self._plan_checkpoints(baseline, source, key, lock),
-            whole=self.depth > Depth.STORED,
-            precious=self.precious,
-            halt=self.stopping,
-            early=self.early,
-        )
-        self.early = None
-        return replace(done, source=source.view)
-
-    def _plan_checkpoints(
-        self, baseline: Baseline, source: HeldSource, key: SigningKey, lock: HeldLock
-    ) -> PlanCheckpoints | None:
-        """None where there are none, and where a run is stored once more."""
-        interval = self.tools.tuning.checkpoints
-        if interval is None or self.claim.run.state is not RunState.PULLING:
-            return None
-        occasion = Occasion(
-            run=self.claim.run,
-            server=self.server,
-            contracts=self.contracts,
-            spec=source.spec,
-            source=source.view,
-            key=key,
-            now=self.tools.clock.now,
-            ensure=(lock.ensure, self.claim.lease.check),
-            warn=self.observer.warned,
-            interval=interval,
-        )
-        self.keeper = CheckpointKeeper(baseline, occasion)
-        return self.keeper.plan
-
-    def _save_again(self, saved: _Saved, proof: Proof, lock: HeldLock, key: SigningKey) -> _Saved:
-        """Store what lost packs held once more: staging still has all of it."""
-        self.observer.warned(
-            f"{len(proof.lost)} packs are missing or damaged; storing their data again. "
-            f"{proof.problems[0]}"
-        )
-        repository = saved.baseline.repository
-        note_distrusted(repository.store, proof.damaged)
-        saved.staging.prepare()  # so that its journal counts as that of a run that broke off
-        again = self._save(repository, saved.staging, lock, key)
-        self.claim.correct(again.captured)
-        return again
-
-    def _mend(self, saved: _Saved, locks: ExitStack, lock: HeldLock) -> HeldLock:
-        """Let go of the lock where lost packs are to be forgotten, and take it again."""
-        baseline = saved.baseline
-        if not baseline.state.calls_for_mending:
-            return lock
-        repository = baseline.repository
-        locks.close()
-        forget_lost(repository, self.observer.warned)
-        return locks.enter_context(hold_lock(repository))
-
-    @contextmanager
-    def _watch(
-        self, baseline: Baseline, spec: PullSpec, progress: CaptureProgress
-    ) -> Iterator[None]:
-        with ExitStack() as stack:
-            expect_rest(self.tools.units, self.server.name, baseline, progress)
-            if self.observer.wants_estimate and baseline.tree is None:
-                stack.enter_context(estimating(self.tools.measure, spec, progress))
-            stack.enter_context(self.observer.capturing(progress))
-            yield
-
-    def _prove(self, saved: _Saved) -> Proof:
-        baseline, done = saved.baseline, saved.done
-        evidence = Evidence(
-            repository=baseline.repository,
-            index=baseline.index,
-            reader=baseline.reader,
-            snapshot=saved.captured.snapshot,
-            tree=BlobId(done.report.tree),
-            packs=done.report.earlier_packs | {receipt.pack for receipt in done.receipts},
-            sums=lambda: done.sums,
-            scratch=saved.staging.root,
-        )
-        return prove(
-            evidence,
-            self.depth,
-            self.observer,
-            read_unattested=True,
-            enough=self.stopping.asked.is_set,
-        )
-
-    def _seal(self, saved: _Saved, proof: Proof, key: SigningKey, lock: HeldLock) -> None:
-        if proof.problems:
-            more = len(proof.problems) - 1
-            raise VerificationFailed(
-                f"What was stored does not verify: {proof.problems[0]}"
-                + (f" And {more} more." if more else "")
-            )
-        store = saved.baseline.repository.store
-        sums = store_sums(store, self.claim.run.run, saved.done.sums)
-        lock.ensure()
-        sealed = seal(
-            store,
-            run=self.claim.run,
-            server=self.server,
-            contracts=self.contracts,
-            baseline=saved.baseline,
-            done=saved.done,
-            proof=proof,
-            sums=sums,
-            key=key,
-            now=self.tools.clock.now(),
-            may_write=self.claim.lease.check,
-        )
-        self.claim.conclude(sealed, shortfall_of(saved.done, proof, self.stopping))
+def _begin_early(attempt: Attempt, staging: Staging) -> EarlyPull | None:
+    """None where something is to be made or stored before anything is pulled."""
+    attempt.stopping.check_asked()
+    server, tuning = attempt.server, attempt.tools.tuning
+    if attempt.precious or server.dumps or not server.freezing.is_idle:
+        return None
+    return begin_early(
+        staging,
+        attempt.pull_into(staging.image),
+        attempt.make_pull,
+        attempt.claim.lease.stop,
+        mode=tuning.staging,
+        floor=tuning.floor,
+    )

@@ -67,6 +67,8 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
     The parent is the snapshot of the newest manifest and no other: only of that one it is known
     which files were compared with the source.
 
+    Nothing is written: it may be called while a lock waits to count. See `adopt_unlisted`.
+
     Raises:
         StoreError, RepositoryDamaged.
     """
@@ -85,15 +87,20 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
     )
 
 
+def adopt_unlisted(baseline: Baseline) -> None:
+    """List the packs that a run which was killed has left. Raises StoreError."""
+    if baseline.state.unlisted:
+        repository = baseline.repository
+        adopt_packs(repository, baseline.state, list_distrusted(repository.store))
+
+
 def _examine(repository: Repository, warn: Warn) -> IndexState:
     """The index as far as it can be relied on; what lost packs held is stored again."""
-    distrusted = list_distrusted(repository.store)
-    state = examine_index(repository, distrusted)
+    state = examine_index(repository, list_distrusted(repository.store))
     if state.unreadable:
         warn(f"{len(state.unreadable)} index objects are damaged; packs are listed anew.")
     if lost := len(state.gone) + len(state.damaged):
         warn(f"{lost} packs of earlier runs are missing or damaged; storing their data again.")
-    adopt_packs(repository, state, distrusted)
     return state
 
 

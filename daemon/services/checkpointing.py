@@ -107,6 +107,8 @@ class CheckpointKeeper:
 
         One that cannot be removed now is removed by the next run.
         """
+        if not self._number:
+            return
         with suppress(StoreError):
             self._store.delete(checkpoint_key(self._occasion.run.run))
             self._remove(self._current)

@@ -71,12 +71,16 @@ def create_repository(destination: Destination) -> Repository:
 
 
 def open_or_create(
-    destination: Destination, was_used: Callable[[], bool], warn: Callable[[str], None]
+    destination: Destination,
+    opened: Callable[[], Repository],
+    was_used: Callable[[], bool],
+    warn: Callable[[str], None],
 ) -> Repository:
-    """Open what is there, or make it.
+    """What is there, opened, or a new one.
 
     Args:
         destination: Where.
+        opened: Opens it as `open_repository` does, or waits for whoever does.
         was_used: Whether it has been there before; asked only where it is missing.
         warn: Told if it was.
 
@@ -84,7 +88,7 @@ def open_or_create(
         WrongPassword, RepositoryDamaged, StoreError, SecretError.
     """
     try:
-        return open_repository(destination)
+        return opened()
     except RepositoryMissing:
         if was_used():
             warn(f"The repository {destination.url} of earlier runs is gone; making a new one.")
