@@ -1,24 +1,27 @@
 """A whole backup against what an operator would use today, in one run, on the same files.
 
-    python -m tests.benchmarks.bench_capture [--only a,b,c,d,e] [--rounds 3] [--quick] [--json FILE]
+    python -m tests.benchmarks.bench_capture [--only a,b,c,d,e] [--rounds 3] [--quick]
+        [--measure cases,profile,memory,growth,salvage,reading] [--report FILE.md]
 
 Brings up sshd and an S3 server on loopback. Rivals: `rsync` alone (the floor: nothing is stored);
 `rsync`, then stock `restic backup` into the same S3; `rclone sync`; `ssh tar | zstd | rclone rcat`.
 Ours is `lapseguard backup-now` from the command line: claim, pull, store with every blob decoded
-and hashed again before upload, proof, manifest. They run in turn, each from nothing (a: many
-small files, b: two large ones), with a hundredth changed (c), unchanged (d), and once more from
-nothing with both ends behind slow lines (e).
+and hashed again before upload, proof, manifest; and beside it the same by a daemon that is up.
+They run in turn, each from nothing (a: many small files, b: two large ones), with a hundredth
+changed (c), unchanged (d), and once more from nothing with both ends behind slow lines (e).
+
+What is measured is printed as Markdown. A report is kept with its figures in a JSON file beside
+it; another run with the same `--report` replaces what it has measured anew, and keeps the rest.
 """
 
 import argparse
 import signal
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rich.console import Console
-
-from tests.benchmarks.capture.contest import Case, Results, compete
+from tests.benchmarks.capture.contest import Contest
 from tests.benchmarks.capture.contestants import (
     Enter,
     RcloneSync,
@@ -27,15 +30,18 @@ from tests.benchmarks.capture.contestants import (
     Step,
     TarPipe,
 )
-from tests.benchmarks.capture.growth import measure_growth
 from tests.benchmarks.capture.line import LineUnavailable
-from tests.benchmarks.capture.measure import say
-from tests.benchmarks.capture.memory import measure_memory
+from tests.benchmarks.capture.machine import describe_machine, tell_origin
+from tests.benchmarks.capture.measure import CommandFailed, say
 from tests.benchmarks.capture.ours import Lapseguard
-from tests.benchmarks.capture.profile import profile
-from tests.benchmarks.capture.rig import Rig, rig
+from tests.benchmarks.capture.profile import measure_profiles
+from tests.benchmarks.capture.reading import measure_reading
+from tests.benchmarks.capture.record import Case, Origin, Report, keep, merge
+from tests.benchmarks.capture.report import sections, write_report
+from tests.benchmarks.capture.rig import rig
 from tests.benchmarks.capture.salvage import measure_salvage
-from tests.benchmarks.capture.table import print_tables, write_json
+from tests.benchmarks.capture.served import Served
+from tests.benchmarks.capture.sizes import GROWTH_TIMES, MEMORY_TIMES, measure_sizes
 from tests.benchmarks.capture.trees import Tree, make_large, make_small
 
 RIVALS: dict[str, Enter] = {
@@ -45,45 +51,131 @@ RIVALS: dict[str, Enter] = {
     "tar": TarPipe,
 }
 LETTERS = "abcde"
-PARTS = ("cases", "memory", "growth", "salvage")
-_WIDTH = 150
+PARTS = ("cases", "profile", "memory", "growth", "salvage", "reading")
+#: Parts that work on the trees of the cases.
+_OF_TREES = frozenset({"cases", "profile", "salvage", "reading"})
 
 
 def main() -> None:
-    """Run and print."""
+    """Measure part by part, print each as it is done, and keep the report."""
     arguments = parse_arguments()
     # Servers, networks and folders go with it however it ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
-    results, console = Results(), Console(width=_WIDTH)
-    more: dict[str, object] = {"command": sys.argv}
+    found = Report(machine=describe_machine())
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.scratch) as name:
-        scratch = Path(name)
-        needed = arguments.profile or {"cases", "salvage"} & set(arguments.measure)
-        trees = make_trees(arguments, scratch) if needed else []
-        if arguments.profile:
-            profile_ours(arguments, scratch, trees)
-            return
-        if "cases" in arguments.measure:
-            measure_near(arguments, scratch, trees, results)
-            measure_far(arguments, scratch, trees, results)
-            print_tables(results, console)
-        more |= measure_more(arguments, scratch, [tree for _, tree in trees], console)
+        for part in measured_parts(arguments, Path(name)):
+            print("\n".join(sections(part)), flush=True)
+            found = merge(found, part)
+            if arguments.report:
+                write_report(part, arguments.report)
     if arguments.json:
-        write_json(results, arguments.json, more)
+        keep(found, arguments.json)
 
 
-def measure_more(
-    arguments: argparse.Namespace, scratch: Path, trees: list[Tree], console: Console
-) -> dict[str, object]:
-    """Memory, growth and salvage, as far as asked for; printed, and given for JSON."""
-    found: dict[str, object] = {}
-    if "memory" in arguments.measure:
-        found["memory"] = measure_memory(scratch, arguments.share, arguments.trees, console)
-    if "growth" in arguments.measure:
-        found["growth"] = measure_growth(scratch, arguments.share, arguments.trees, console)
-    if "salvage" in arguments.measure:
-        found["salvage"] = measure_salvage(scratch, trees, arguments.cut_at, console)
-    return found
+def measured_parts(arguments: argparse.Namespace, scratch: Path) -> Iterator[Report]:
+    """What was asked for, one part after the other; what cannot be measured is noted."""
+    wanted = set(arguments.measure)
+    origin = tell_origin("tests.benchmarks.bench_capture", sys.argv[1:])
+    trees = make_trees(arguments, scratch) if wanted & _OF_TREES else []
+    parts: dict[str, Callable[[], Iterator[Report]]] = {
+        "cases": lambda: measure_near(arguments, scratch, trees, origin),
+        "lines": lambda: measure_far(arguments, scratch, trees, origin),
+        "profile": lambda: measure_profile(arguments, scratch, trees, origin),
+        "reading": lambda: measure_restores(arguments, scratch, trees, origin),
+        "sizes": lambda: measure_growth(arguments, scratch, origin),
+        "salvage": lambda: measure_cuts(arguments, scratch, trees, origin),
+    }
+    if "cases" in wanted and "e" in arguments.only:
+        wanted.add("lines")
+    if wanted & {"memory", "growth"}:
+        wanted.add("sizes")
+    for part, carry_out in parts.items():
+        if part in wanted:
+            say(f"{part} begins")
+            try:
+                yield from carry_out()
+            except (LineUnavailable, CommandFailed) as error:
+                note = f"{part}: broke off or could not be measured: {error}"
+                yield Report(machine=describe_machine(), notes=(note,))
+
+
+def measure_near(
+    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], origin: Origin
+) -> Iterator[Report]:
+    """Cases a to d, on loopback."""
+    for letter, tree in trees:
+        steps = {Step.FIRST: letter, Step.CHANGED: "c", Step.UNCHANGED: "d"}
+        letters = {step: each for step, each in steps.items() if each in arguments.only}
+        if letters:
+            yield measure_cases(arguments, scratch, tree, letters, origin)
+
+
+def measure_far(
+    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], origin: Origin
+) -> Iterator[Report]:
+    """Case e. Raises LineUnavailable."""
+    for _, tree in trees:
+        letters = {Step.FIRST: "e"}
+        yield measure_cases(arguments, scratch, tree, letters, origin, line=arguments.line)
+
+
+def measure_cases(
+    arguments: argparse.Namespace,
+    scratch: Path,
+    tree: Tree,
+    letters: dict[Step, str],
+    origin: Origin,
+    *,
+    line: int | None = None,
+) -> Report:
+    """All contestants in one rig."""
+    entries: list[Enter] = [RIVALS[name] for name in arguments.rivals.split(",") if name]
+    entries += [Lapseguard, *([] if arguments.no_daemon else [Served])]
+    with rig(scratch, line) as both:
+        contest = Contest(both, tree, letters, origin, cold=not arguments.warm)
+        cases: tuple[Case, ...] = contest.compete(entries, arguments.rounds)
+    return Report(machine=describe_machine(), cases=cases)
+
+
+def measure_profile(
+    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], origin: Origin
+) -> Iterator[Report]:
+    """Where the time goes."""
+    for _, tree in trees:
+        with rig(scratch) as both:
+            profiles = measure_profiles(
+                both, tree, origin, cold=not arguments.warm, keep=arguments.profile
+            )
+        yield Report(machine=describe_machine(), profiles=profiles)
+
+
+def measure_restores(
+    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], origin: Origin
+) -> Iterator[Report]:
+    """Restore and check beside restic's."""
+    for _, tree in trees:
+        readings = measure_reading(
+            scratch, [tree], arguments.rounds, origin, cold=not arguments.warm
+        )
+        yield Report(machine=describe_machine(), readings=readings)
+
+
+def measure_growth(
+    arguments: argparse.Namespace, scratch: Path, origin: Origin
+) -> Iterator[Report]:
+    """Memory and cost by size."""
+    times = GROWTH_TIMES if "growth" in arguments.measure else MEMORY_TIMES
+    sizes = measure_sizes(scratch, arguments.share, arguments.trees, times, origin)
+    yield Report(machine=describe_machine(), sizes=sizes)
+
+
+def measure_cuts(
+    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], origin: Origin
+) -> Iterator[Report]:
+    """What is left when the server dies. Raises LineUnavailable."""
+    for _, tree in trees:
+        salvages = measure_salvage(scratch, [tree], arguments.cut_at, origin)
+        yield Report(machine=describe_machine(), salvages=salvages)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -93,16 +185,14 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--only", type=letters, default=LETTERS, help="cases, like a,c,e")
     parser.add_argument(
-        "--measure",
-        type=parts,
-        default=("cases",),
-        help="of cases, memory, growth, salvage; or all",
+        "--measure", type=parts, default=("cases",), help=f"of {', '.join(PARTS)}; or all"
     )
     parser.add_argument("--trees", choices=("small", "large", "both"), default="both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     parser.add_argument("--share", type=float, help="so much of the data")
     parser.add_argument("--rivals", default=",".join(RIVALS), help="of rsync, restic, rclone, tar")
+    parser.add_argument("--no-daemon", action="store_true", help="our command only")
     parser.add_argument(
         "--cut-at", type=moments, default=(0.25, 0.5, 0.75), help="of the time, in salvage"
     )
@@ -110,17 +200,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--warm", action="store_true", help="do not drop caches")
     parser.add_argument("--small", type=Path, help="copy small files from here, not /usr/share")
     parser.add_argument(
-        "--profile", type=Path, metavar="FOLDER", help="only say where our own time goes"
+        "--profile", type=Path, metavar="FOLDER", help="only the profile; raw stacks stay there"
     )
     parser.add_argument("--scratch", type=Path, help="where to put everything")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures there as well")
+    parser.add_argument("--report", type=Path, metavar="FILE.md", help="keep a report there")
     arguments = parser.parse_args()
     arguments.share = arguments.share or (0.1 if arguments.quick else 1.0)
+    if arguments.profile:
+        arguments.measure = ("profile",)
     return arguments
 
 
 def parts(text: str) -> tuple[str, ...]:
-    """What else is measured."""
+    """What is measured."""
     chosen = PARTS if text == "all" else tuple(text.split(","))
     if unknown := set(chosen) - set(PARTS):
         raise argparse.ArgumentTypeError(f"nobody knows {', '.join(sorted(unknown))}")
@@ -150,62 +243,6 @@ def make_trees(arguments: argparse.Namespace, scratch: Path) -> list[tuple[str, 
     for _, tree in found:
         say(f"{tree.name}: {tree.files:,} files, {tree.bytes / 1e6:.0f} MB")
     return found
-
-
-def profile_ours(
-    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]]
-) -> None:
-    """Where the time goes; raw stacks, as flame graph programs read them, stay in the folder."""
-    console, cold = Console(width=_WIDTH), not arguments.warm
-    for _, tree in trees:
-        with rig(scratch) as both:
-            profile(both, tree, console, cold=cold, keep=arguments.profile)
-
-
-def measure_near(
-    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], results: Results
-) -> None:
-    """Cases a to d, on loopback."""
-    for letter, tree in trees:
-        steps = ((letter, Step.FIRST), ("c", Step.CHANGED), ("d", Step.UNCHANGED))
-        cases = {
-            step: Case(letter=each, tree=tree.name, step=step)
-            for each, step in steps
-            if each in arguments.only
-        }
-        results.note(f"{tree.name}: {tree.files:,} files, {tree.bytes / 1e6:.0f} MB")
-        if cases:
-            with rig(scratch) as both:
-                measure_cases(arguments, both, tree, cases, results)
-
-
-def measure_far(
-    arguments: argparse.Namespace, scratch: Path, trees: list[tuple[str, Tree]], results: Results
-) -> None:
-    """Case e, where the system lets us."""
-    if "e" not in arguments.only:
-        return
-    try:
-        for _, tree in trees:
-            case = Case(letter="e", tree=tree.name, step=Step.FIRST, line=arguments.line)
-            with rig(scratch, arguments.line) as both:
-                measure_cases(arguments, both, tree, {Step.FIRST: case}, results)
-    except LineUnavailable as error:
-        results.note(f"case e was not measured: {error}")
-
-
-def measure_cases(
-    arguments: argparse.Namespace,
-    both: Rig,
-    tree: Tree,
-    cases: dict[Step, Case],
-    results: Results,
-) -> None:
-    """All contestants in one rig."""
-    entries = (*(RIVALS[name] for name in arguments.rivals.split(",") if name), Lapseguard)
-    compete(
-        *(both, tree, cases, entries, results), rounds=arguments.rounds, cold=not arguments.warm
-    )
 
 
 if __name__ == "__main__":

@@ -6,107 +6,97 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from tests.benchmarks.capture.contestants import Contestant, Enter, Step
-from tests.benchmarks.capture.measure import CommandFailed, Cost, measure, say, settle
+from tests.benchmarks.capture.measure import CommandFailed, Cost, say, settle
+from tests.benchmarks.capture.record import Case, Entry, Origin
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree, change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What is measured.
+@dataclass(slots=True)
+class Contest:
+    """What was measured so far of one tree in one rig.
 
     Attributes:
-        letter: As in the list of goals.
-        tree: Its name.
-        step: See `Step`.
-        line: Megabits a second to both ends, or None.
+        rig, tree: Where, and what.
+        letters: Of the steps that are reported.
+        origin: Of the figures.
+        cold: Whether caches are dropped before each run.
     """
 
-    letter: str
-    tree: str
-    step: Step
-    line: int | None = None
-
-    def __str__(self) -> str:
-        where = f", {self.line} Mbit/s lines" if self.line else ""
-        return f"({self.letter}) {self.tree}, {self.step.value}{where}"
-
-
-@dataclass(slots=True)
-class Results:
-    """Costs by case and contestant, and bytes stored after each step."""
-
-    costs: dict[Case, dict[str, list[Cost]]] = field(
+    rig: Rig
+    tree: Tree
+    letters: Mapping[Step, str]
+    origin: Origin
+    cold: bool
+    _costs: dict[Step, dict[str, list[Cost]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
-    stored: dict[Case, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
-    notes: list[str] = field(default_factory=list)
+    _stored: dict[tuple[Step, str], int | None] = field(default_factory=dict)
+    _notes: dict[Step, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
 
-    def note(self, text: str) -> None:
-        """A line below the tables, once."""
-        if text not in self.notes:
-            self.notes.append(text)
+    def compete(self, entries: Sequence[Enter], rounds: int) -> tuple[Case, ...]:
+        """Let all save a tree from nothing, then changed, then unchanged, so many times.
 
+        A step without a letter is made all the same where a later one needs it, and not reported.
+        Who comes first in a round comes last in the next one.
+        """
+        for number in range(rounds):
+            turn = number % len(entries)
+            order = (*entries[turn:], *entries[:turn])
+            with self._entered(order, number) as contestants:
+                for step in self._steps():
+                    if step is Step.CHANGED:
+                        change(self.tree, number)
+                    for contestant in contestants:
+                        self._run(contestant, step)
+        return tuple(self._case(step, letter) for step, letter in self.letters.items())
 
-def compete(
-    rig: Rig,
-    tree: Tree,
-    cases: Mapping[Step, Case],
-    entries: Sequence[Enter],
-    results: Results,
-    *,
-    rounds: int,
-    cold: bool,
-) -> None:
-    """Let all save a tree from nothing, then changed, then unchanged, so many times.
+    def _steps(self) -> tuple[Step, ...]:
+        last = max(tuple(Step).index(step) for step in self.letters)
+        steps = tuple(Step)[: last + 1]
+        return tuple(each for each in steps if each is not Step.CHANGED or each in self.letters)
 
-    A step without a case is made all the same where a later one needs it, and not reported. Who
-    comes first in a round comes last in the next one.
-    """
-    last = max(tuple(Step).index(step) for step in cases)
-    for number in range(rounds):
-        turn = number % len(entries)
-        order = (*entries[turn:], *entries[:turn])
-        with _entered(rig, tree, order, number) as contestants:
-            for step in tuple(Step)[: last + 1]:
-                if step is Step.CHANGED and Step.CHANGED not in cases:
-                    continue
-                if step is Step.CHANGED:
-                    change(tree, number)
-                for contestant in contestants:
-                    _run(rig, contestant, step, cases.get(step), results, cold=cold)
+    @contextmanager
+    def _entered(self, entries: Sequence[Enter], number: int) -> Iterator[tuple[Contestant, ...]]:
+        label = f"{self.tree.name.replace(' ', '-')}-{number}"
+        with ExitStack() as held:
+            contestants = tuple(enter(self.rig, self.tree, label) for enter in entries)
+            for contestant in contestants:
+                contestant.begin()
+                held.callback(contestant.end)
+            yield contestants
 
+    def _run(self, contestant: Contestant, step: Step) -> None:
+        if not contestant.does(step):
+            return
+        contestant.prepare(step)
+        self._note(step, settle(cold=self.cold))
+        try:
+            cost = contestant.save(step, self.rig.look)
+        except CommandFailed as error:
+            say(f"{self.tree.name}, {step.value}: {contestant.name}: {error}")
+            self._note(step, f"{contestant.name} FAILED at least once: {error}")
+            return
+        say(f"{self.tree.name}, {step.value}: {contestant.name} {cost.seconds:.2f} s")
+        self._costs[step][contestant.name].append(cost)
+        self._stored[step, contestant.name] = contestant.stored()
 
-@contextmanager
-def _entered(
-    rig: Rig, tree: Tree, entries: Sequence[Enter], number: int
-) -> Iterator[tuple[Contestant, ...]]:
-    label = f"{tree.name.replace(' ', '-')}-{number}"
-    with ExitStack() as held:
-        contestants = tuple(enter(rig, tree, label) for enter in entries)
-        for contestant in contestants:
-            contestant.begin()
-            held.callback(contestant.end)
-        yield contestants
+    def _note(self, step: Step, text: str) -> None:
+        self._notes[step][text] = None
 
-
-def _run(
-    rig: Rig, contestant: Contestant, step: Step, case: Case | None, results: Results, *, cold: bool
-) -> None:
-    command = contestant.command(step)
-    if command is None:
-        return
-    results.note(settle(cold=cold))
-    try:
-        cost = measure(command, rig.far)
-    except CommandFailed as error:
-        say(f"{case}: {contestant.name}: {error}")
-        results.note(f"{case or step.value}: {contestant.name} FAILED at least once: {error}")
-        return
-    if case is None:
-        return
-    say(f"{case}: {contestant.name} {cost.seconds:.2f} s")
-    results.costs[case][contestant.name].append(cost)
-    stored = contestant.stored()
-    if stored is not None:
-        results.stored[case][contestant.name] = stored
+    def _case(self, step: Step, letter: str) -> Case:
+        entries = (
+            Entry(contestant=name, costs=tuple(costs), stored=self._stored[step, name])
+            for name, costs in self._costs[step].items()
+        )
+        return Case(
+            letter=letter,
+            tree=self.tree.name,
+            step=step,
+            line=self.rig.line,
+            files=self.tree.files,
+            bytes=self.tree.bytes,
+            entries=tuple(entries),
+            notes=tuple(self._notes[step]),
+            origin=self.origin,
+        )

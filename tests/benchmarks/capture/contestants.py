@@ -2,11 +2,11 @@
 
 import enum
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-from tests.benchmarks.capture.measure import Command, run
+from tests.benchmarks.capture.measure import Command, Cost, Far, Meet, measure, run
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree
 from tests.parts.object_servers import find_program
@@ -23,7 +23,7 @@ class Step(enum.Enum):
     UNCHANGED = "unchanged"
 
 
-class Contestant(Protocol):
+class Contestant(ABC):
     """One way of saving one tree, from nothing and then again.
 
     Attributes:
@@ -32,15 +32,30 @@ class Contestant(Protocol):
 
     name: str
 
-    def begin(self) -> None:
+    def begin(self) -> None:  # noqa: B027 - nothing has to be
         """Make what has to be there before the first run; not measured."""
 
-    def command(self, step: Step) -> Command | None:
-        """The run of a step, None where it would show nothing that another step does not."""
+    def prepare(self, step: Step) -> None:  # noqa: B027 - nothing has to be
+        """Bring up what is up before the clock starts; not measured."""
+
+    def does(self, step: Step) -> bool:
+        """Whether a step would show anything that another one does not."""
+        del step
+        return True
+
+    @abstractmethod
+    def command(self, step: Step) -> Command:
+        """The run of a step."""
+
+    def save(self, step: Step, look: Callable[[], Far], meet: Meet = lambda _pid: None) -> Cost:
+        """Do a step, and say what it took. Raises CommandFailed."""
+        return measure(self.command(step), look, meet)
 
     def stored(self) -> int | None:
         """Bytes in the store by now; None of those that store nothing."""
+        return None
 
+    @abstractmethod
     def end(self) -> None:
         """Throw everything away."""
 
@@ -49,7 +64,7 @@ class Contestant(Protocol):
 Enter = Callable[[Rig, Tree, str], Contestant]
 
 
-class Rsync:
+class Rsync(Contestant):
     """`rsync -aHAX` into a folder: the floor, since nothing is stored."""
 
     name = "rsync alone"
@@ -61,7 +76,7 @@ class Rsync:
     def begin(self) -> None:
         self.staging.mkdir()
 
-    def command(self, _step: Step) -> Command | None:
+    def command(self, _step: Step) -> Command:
         return Command(argvs=(self.pull(),))
 
     def pull(self) -> tuple[str, ...]:
@@ -69,14 +84,11 @@ class Rsync:
         source = f"{self._rig.login}:{self._tree.path}/"
         return ("rsync", "-aHAX", "--delete", "-e", self._rig.ssh, source, f"{self.staging}/")
 
-    def stored(self) -> int | None:
-        return None
-
     def end(self) -> None:
         shutil.rmtree(self.staging)
 
 
-class RsyncThenRestic:
+class RsyncThenRestic(Contestant):
     """The same, and when it is done `restic backup` of the folder."""
 
     name = "rsync + restic"
@@ -99,7 +111,7 @@ class RsyncThenRestic:
         self._rsync.begin()
         run(("restic", "init", "-q"), self.env)
 
-    def command(self, _step: Step) -> Command | None:
+    def command(self, _step: Step) -> Command:
         backup = ("restic", "backup", "-q", str(self._rsync.staging))
         return Command(argvs=(self._rsync.pull(), backup), env=self.env)
 
@@ -111,7 +123,7 @@ class RsyncThenRestic:
         self._rig.forget(self.prefix)
 
 
-class RcloneSync:
+class RcloneSync(Contestant):
     """`rclone sync` from SFTP to S3: nothing compressed, encrypted or kept of older versions."""
 
     name = "rclone sync"
@@ -119,11 +131,10 @@ class RcloneSync:
     def __init__(self, rig: Rig, tree: Tree, label: str) -> None:
         self._rig, self._tree, self.prefix = rig, tree, f"rclone-{label}"
 
-    def begin(self) -> None: ...
+    def does(self, _step: Step) -> bool:
+        return self._tree.files <= _RCLONE_FILES
 
-    def command(self, _step: Step) -> Command | None:
-        if self._tree.files > _RCLONE_FILES:
-            return None
+    def command(self, _step: Step) -> Command:
         source, target = f"src:{self._tree.path}", f"dst:{self._rig.bucket}/{self.prefix}"
         return Command(argvs=((rclone(), "sync", source, target),), env=rclone_remotes(self._rig))
 
@@ -134,7 +145,7 @@ class RcloneSync:
         self._rig.forget(self.prefix)
 
 
-class TarPipe:
+class TarPipe(Contestant):
     """`ssh tar | zstd | rclone rcat`: one object, each time in full, nothing encrypted."""
 
     name = "tar | zstd | rclone rcat"
@@ -142,11 +153,11 @@ class TarPipe:
     def __init__(self, rig: Rig, tree: Tree, label: str) -> None:
         self._rig, self._tree, self.prefix = rig, tree, f"tar-{label}"
 
-    def begin(self) -> None: ...
+    def does(self, step: Step) -> bool:
+        # Again, it would send and store everything once more.
+        return step is Step.FIRST
 
-    def command(self, step: Step) -> Command | None:
-        if step is not Step.FIRST:
-            return None  # it would send and store everything once more
+    def command(self, _step: Step) -> Command:
         rig, target = self._rig, f"dst:{self._rig.bucket}/{self.prefix}/tree.tar.zst"
         line = (
             f"{rig.ssh} {rig.login} tar -C '{self._tree.path}' -cf - . "

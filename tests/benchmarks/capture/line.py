@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 #: Addresses for documentation and benchmarks (RFC 2544), which nobody routes.
 _NETWORK = "198.18"
@@ -29,10 +30,20 @@ class End:
     Attributes:
         address: That it is reached at.
         within: Words to begin its command line with.
+        device: Our end of its line, None where there is none.
     """
 
     address: str
     within: tuple[str, ...] = ()
+    device: str | None = None
+
+    def passed(self) -> tuple[int, int]:
+        """Bytes that have come from it and gone to it, all headers counted; 0 without a line."""
+        if self.device is None:
+            return 0, 0
+        counters = Path("/sys/class/net") / self.device / "statistics"
+        came, gone = (int((counters / name).read_text()) for name in ("rx_bytes", "tx_bytes"))
+        return came, gone
 
 
 #: On this machine as it is.
@@ -73,11 +84,11 @@ def slow_line(megabits: int) -> Iterator[End]:
         ):
             _call("ip", "netns", "exec", name, *words)
         _call("tc", "qdisc", "add", "dev", near, *rate)
-        yield End(address=theirs, within=("ip", "netns", "exec", name))
+        yield End(address=theirs, within=("ip", "netns", "exec", name), device=near)
     finally:
-        for words in (("link", "del", near), ("netns", "del", name)):
+        for doomed in (("link", "del", near), ("netns", "del", name)):
             with contextlib.suppress(LineUnavailable):
-                _call("ip", *words)
+                _call("ip", *doomed)
 
 
 def _call(*argv: str) -> None:

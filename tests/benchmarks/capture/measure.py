@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,56 +31,93 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Far:
+    """What the other side had done at some moment.
+
+    Attributes:
+        server: Processor seconds of sshd and all that it started, the server's rsync included.
+        store: Likewise of the S3 server.
+        pulled: Bytes that had come over the server's line; 0 where it has none of its own.
+        pushed: Bytes that had gone over the store's line.
+    """
+
+    server: float = 0.0
+    store: float = 0.0
+    pulled: int = 0
+    pushed: int = 0
+
+    def since(self, before: "Far") -> "Far":
+        """What was added since then."""
+        return Far(
+            server=self.server - before.server,
+            store=self.store - before.store,
+            pulled=self.pulled - before.pulled,
+            pushed=self.pushed - before.pushed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """What one run took.
 
     Attributes:
         seconds: On the wall.
         processor: Seconds of processor time of the program and everything that it started.
-        far: Likewise of sshd (the server's rsync included) and of the store, which run meanwhile.
-        peak: Memory of its largest process in MiB.
+        far: What both ends did meanwhile.
+        peak: Memory of its largest process in bytes.
+        waited: Seconds on the wall before that, in which nobody worked: until a daemon looked.
     """
 
     seconds: float
     processor: float
-    far: float
-    peak: float
+    far: Far
+    peak: int
+    waited: float = 0.0
+
+    @property
+    def all_processor(self) -> float:
+        """Seconds of processor time on all sides."""
+        return self.processor + self.far.server + self.far.store
 
 
 class CommandFailed(Exception):
     """A contestant did not do what it was asked to."""
 
 
-def measure(command: Command, far: Iterable[int] = ()) -> Cost:
+#: Told of each process as it starts.
+Meet = Callable[[int], None]
+
+
+def measure(
+    command: Command, look: Callable[[], Far] = Far, meet: Meet = lambda _pid: None
+) -> Cost:
     """Run a command, quietly.
 
     Args:
         command: What to run.
-        far: Processes whose time, and whose ended children's, is counted as the far side's.
+        look: Says what the other side has done so far.
+        meet: Told of each process.
 
     Raises:
         CommandFailed: it did not end with 0.
     """
-    far = tuple(far)
-    far_before = sum(map(processor_seconds, far))
+    before = look()
     begun, processor, peak = time.monotonic(), 0.0, 0
     for argv in command.argvs:
-        usage = _carry_out(argv, command.env)
+        usage = _carry_out(argv, command.env, meet)
         processor += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss)
-    return Cost(
-        seconds=time.monotonic() - begun,
-        processor=processor,
-        far=sum(map(processor_seconds, far)) - far_before,
-        peak=peak / 1024,
-    )
+    seconds = time.monotonic() - begun
+    far = look().since(before)
+    return Cost(seconds=seconds, processor=processor, far=far, peak=peak * 1024)
 
 
-def _carry_out(argv: tuple[str, ...], env: Mapping[str, str]) -> resource.struct_rusage:
+def _carry_out(argv: tuple[str, ...], env: Mapping[str, str], meet: Meet) -> resource.struct_rusage:
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             argv, env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=complaints
         )
+        meet(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -99,7 +136,7 @@ def run(argv: Iterable[str], env: Mapping[str, str] | None = None) -> None:
         raise CommandFailed(f"{tuple(argv)}\n{ended.stderr.decode(errors='replace')}")
 
 
-def processor_seconds(pid: int) -> float:
+def processor_seconds(pid: int | None) -> float:
     """Seconds of a process and of its children that ended; 0 where it is gone."""
     with contextlib.suppress(OSError):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

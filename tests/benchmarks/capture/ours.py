@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.benchmarks.capture.contestants import Step
+from tests.benchmarks.capture.contestants import Contestant, Step
 from tests.benchmarks.capture.measure import Command, run
 from tests.benchmarks.capture.rig import PASSWORD, Rig
 from tests.benchmarks.capture.trees import Tree
@@ -30,7 +30,7 @@ repository_password_file = "{folder}/password"
 """
 
 
-class Lapseguard:
+class Lapseguard(Contestant):
     """Claim, pull, store with each blob decoded and hashed again before upload, proof, manifest.
 
     Args:
@@ -100,7 +100,7 @@ class Lapseguard:
         said = subprocess.run(argv, capture_output=True, check=True).stdout
         return str(json.loads(said)[0]["state"])
 
-    def command(self, _step: Step) -> Command | None:
+    def command(self, _step: Step) -> Command:
         return Command(argvs=((*self._wrap, *self.call(), "backup-now", SERVER, "-q"),))
 
     def stored(self) -> int | None:

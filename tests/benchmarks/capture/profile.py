@@ -1,6 +1,5 @@
-"""Where our processor time goes: by step and program, and by line of ours."""
+"""Where the processor time goes: by program for us and the rival, by step and function of ours."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -9,118 +8,171 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-import psutil
-from rich.console import Console
-from rich.table import Table
-
-from tests.benchmarks.capture.contestants import Step
+from tests.benchmarks.capture.contestants import Contestant, RsyncThenRestic, Step
 from tests.benchmarks.capture.measure import CommandFailed, run, say, settle
 from tests.benchmarks.capture.ours import SERVER, Lapseguard
+from tests.benchmarks.capture.processes import below, processes
+from tests.benchmarks.capture.record import Lap, Origin, Profile, Side, Spot
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree, change
+from tests.parts.object_servers import find_program
 
 _SAMPLE_SECONDS = 0.05
-_US, _RSYNC, _SSH, _FAR, _STORE = "lapseguard", "rsync", "ssh", "server (sshd, rsync)", "S3 server"
-_COLUMNS = (_US, _RSYNC, _SSH, _FAR, _STORE)
-_LINES = 40
+#: The contestant's own program; those that it starts; the far side's; what no look has seen.
+OWN, RSYNC, SSH = "own", "rsync", "ssh"
+SSHD, AFAR, STORE, UNSEEN = "sshd", "rsync and all else at the server", "S3 server", "not seen"
+PROGRAMS = (OWN, RSYNC, SSH, SSHD, AFAR, STORE, UNSEEN)
+_SPOTS = 10
+#: A thread on its way to sleep is no work.
+_WAITS = ("Condition.wait (", "Thread._wait_for_tstate_lock (", "_worker (concurrent/futures/")
 
 
 @dataclass(slots=True)
 class Watch:
-    """Processor seconds by program, read again and again.
+    """Processor seconds by program, read again and again while it is entered.
 
-    Each process counts with what it was last seen to have used; a short-lived one loses the end.
+    Each process counts with what it was last seen to have used; the ends that are missed are put
+    together from what the system knows of all.
     """
 
     rig: Rig
-    ours: psutil.Process
-    used: dict[tuple[str, int], float] = field(default_factory=dict)
+    _roots: list[int] = field(default_factory=list)
+    _used: dict[int, tuple[str, float]] = field(default_factory=dict)
+    _before: dict[int, float] = field(default_factory=dict)
+    _done: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
 
-    def look(self) -> None:
-        """Read all of them once."""
-        groups = [(_US, self.ours), (_FAR, self.rig.host.pid), (_STORE, self.rig.store.pid)]
-        for column, root in groups:
-            with contextlib.suppress(psutil.Error):
-                process = psutil.Process(root) if isinstance(root, int) else root
-                for each in (process, *process.children(recursive=True)):
-                    self._add(column, each)
+    def __enter__(self) -> Self:
+        self._before = {each.pid: each.processor for each in processes().values()}
+        self._thread = threading.Thread(target=self._read_on, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def meet(self, pid: int) -> None:
+        """A process of the contestant."""
+        self._roots.append(pid)
 
     def totals(self) -> Counter[str]:
-        """Seconds by column."""
+        """Seconds by program."""
         found: Counter[str] = Counter()
-        for (column, _), seconds in self.used.items():
-            found[column] += seconds
+        for name, seconds in tuple(self._used.values()):
+            found[name] += seconds  # type: ignore[assignment] # counts need not be whole
         return found
 
-    def _add(self, column: str, process: psutil.Process) -> None:
-        with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            name = process.name()
-            mine = name if column == _US and name in {_RSYNC, _SSH} else column
-            # A child's first moments are those of a copy of its parent, under that one's name.
-            self.used.pop((column, process.pid), None)
-            self.used[mine, process.pid] = times.user + times.system
+    def _read_on(self) -> None:
+        while not self._done.wait(_SAMPLE_SECONDS):
+            self._look()
+
+    def _look(self) -> None:
+        there = processes()
+        for process in below(there, self._roots):
+            name = process.name if process.name in {RSYNC, SSH} else OWN
+            self._used[process.pid] = (name, process.processor)
+        store = self.rig.store.pid
+        for process in below(there, self.rig.far):
+            name = SSHD if process.name.startswith("sshd") else AFAR
+            used = process.processor - self._before.get(process.pid, 0.0)
+            self._used[process.pid] = (STORE if process.pid == store else name, used)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lap:
-    """What was used between two events.
+def measure_profiles(
+    rig: Rig, tree: Tree, origin: Origin, *, cold: bool, keep: Path | None
+) -> tuple[Profile, ...]:
+    """Each step of ours and of the rival, watched; and ours once more under py-spy.
 
-    Attributes:
-        name: The event that it began with.
-        seconds: On the wall.
-        used: Processor seconds by program.
+    Raw stacks, as flame graph programs read them, stay in the folder `keep`, if there is one.
     """
+    label = tree.name.replace(" ", "-")
+    rival = RsyncThenRestic(rig, tree, f"profile-{label}")
+    ours, spied = (Lapseguard(rig, tree, f"{word}-{label}") for word in ("profile", "spied"))
+    found = []
+    for each in (rival, ours, spied):
+        each.begin()
+    for step in Step:
+        if step is Step.CHANGED:
+            change(tree, 99)
+        say(f"profile of {tree.name}, {step.value}")
+        settle(cold=cold)
+        theirs = _side(rig, rival, step)
+        settle(cold=cold)
+        mine, laps = _side_and_laps(rig, ours)
+        settle(cold=cold)
+        spots = _spots(spied, keep and keep / f"{label}-{step.name.lower()}.raw")
+        found.append(
+            Profile(
+                tree=tree.name,
+                step=step,
+                sides=(theirs, mine),
+                laps=laps,
+                spots=spots,
+                origin=origin,
+            )
+        )
+    for each in (rival, ours, spied):
+        each.end()
+    return tuple(found)
 
-    name: str
-    seconds: float
-    used: Counter[str]
+
+def _side(rig: Rig, contestant: Contestant, step: Step) -> Side:
+    with Watch(rig) as watch:
+        cost = contestant.save(step, rig.look, watch.meet)
+    return _told(contestant, cost.seconds, cost.all_processor, watch)
 
 
-def profile(rig: Rig, tree: Tree, console: Console, *, cold: bool, keep: Path) -> None:
-    """Each step with its laps, and once more under py-spy; raw stacks stay in the folder `keep`."""
-    name = tree.name.replace(" ", "-")
-    for wrapped in (False, True):
-        ours = Lapseguard(rig, tree, f"profile-{name}-{wrapped}")
-        ours.begin()
-        for step in Step:
-            if step is Step.CHANGED:
-                change(tree, 99)
-            settle(cold=cold)
-            say(f"profile of {tree.name}, {step.value}{', by lines' if wrapped else ''}")
-            if wrapped:
-                stacks = keep / f"{name}-{step.name.lower()}.raw"
-                _print_lines(ours, stacks, f"{tree.name}, {step.value}", console)
-            else:
-                console.print(_laps_table(f"{tree.name}, {step.value}", _laps(rig, ours)))
-        ours.end()
-
-
-def _laps(rig: Rig, ours: Lapseguard) -> list[Lap]:
+def _side_and_laps(rig: Rig, ours: Lapseguard) -> tuple[Side, tuple[Lap, ...]]:
     """Run once, and cut the time at each event of the log."""
     argv = (*ours.call(), "--log-json", "backup-now", SERVER)
     laps: list[Lap] = []
-    with subprocess.Popen(
-        argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        watch = Watch(rig=rig, ours=psutil.Process(process.pid))
-        watch.look()
-        with _watching(watch):
-            name, since, before = "start", time.monotonic(), watch.totals()
-            for event in _events(process):
-                now, used = time.monotonic(), watch.totals()
-                laps.append(Lap(name=name, seconds=now - since, used=used - before))
-                name, since, before = event, now, used
-            process.wait()
-        used = watch.totals()
-        laps.append(Lap(name=name, seconds=time.monotonic() - since, used=used - before))
-    return _joined(laps)
+    before, begun = rig.look(), time.monotonic()
+    with (
+        Watch(rig) as watch,
+        subprocess.Popen(
+            argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        watch.meet(process.pid)
+        name, since, used = "start", begun, watch.totals()
+        for event in chain(_events(process), ("",)):
+            now, by_now = time.monotonic(), watch.totals()
+            laps.append(_lap(name, now - since, by_now - used))
+            name, since, used = event, now, by_now
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        seconds, far = time.monotonic() - begun, rig.look().since(before)
+    if process.returncode:
+        raise CommandFailed(f"the watched run ended with {process.returncode}")
+    spent = usage.ru_utime + usage.ru_stime + far.server + far.store
+    return _told(ours, seconds, spent, watch), _joined(laps)
+
+
+def _told(contestant: Contestant, seconds: float, spent: float, watch: Watch) -> Side:
+    seen = watch.totals()
+    seen[UNSEEN] = max(0.0, spent - seen.total())  # type: ignore[assignment] # as above
+    programs = tuple((name, float(seen[name])) for name in PROGRAMS)
+    return Side(contestant=contestant.name, seconds=seconds, programs=programs)
+
+
+def _lap(name: str, seconds: float, used: Counter[str]) -> Lap:
+    own = float(used[OWN])
+    return Lap(name=name, seconds=seconds, ours=own, others=float(used.total()) - own)
 
 
 def _events(process: "subprocess.Popen[str]") -> Iterator[str]:
@@ -136,90 +188,66 @@ def _events(process: "subprocess.Popen[str]") -> Iterator[str]:
             yield f"capture: {said['phase']}" if event == "capture.progressed" else event
 
 
-@contextmanager
-def _watching(watch: Watch) -> Iterator[None]:
-    done = threading.Event()
-
-    def look() -> None:
-        while not done.wait(_SAMPLE_SECONDS):
-            watch.look()
-
-    looking = threading.Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        yield
-    finally:
-        done.set()
-        looking.join()
-
-
-def _joined(laps: list[Lap]) -> list[Lap]:
+def _joined(laps: list[Lap]) -> tuple[Lap, ...]:
     """Laps of one name as one."""
-    seconds: Counter[str] = Counter()
-    used: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    found: dict[str, Lap] = {}
     for lap in laps:
-        seconds[lap.name] += lap.seconds  # type: ignore[assignment]
-        used[lap.name] += lap.used
-    return [Lap(name=name, seconds=seconds[name], used=used[name]) for name in used]
-
-
-def _laps_table(title: str, laps: list[Lap]) -> Table:
-    table = Table(title=f"processor seconds by step: {title}", title_justify="left")
-    table.add_column("since")
-    for heading in ("wall s", *_COLUMNS):
-        table.add_column(heading, justify="right")
-    total: Counter[str] = Counter()
-    for lap in laps:
-        total += lap.used
-        table.add_row(
-            lap.name, f"{lap.seconds:.2f}", *(f"{lap.used[column]:.2f}" for column in _COLUMNS)
+        before = found.get(lap.name, Lap(name=lap.name, seconds=0.0, ours=0.0, others=0.0))
+        found[lap.name] = Lap(
+            name=lap.name,
+            seconds=before.seconds + lap.seconds,
+            ours=before.ours + lap.ours,
+            others=before.others + lap.others,
         )
-    wall = sum(lap.seconds for lap in laps)
-    table.add_row("all", f"{wall:.2f}", *(f"{total[column]:.2f}" for column in _COLUMNS))
-    return table
+    return tuple(found.values())
 
 
-def _print_lines(ours: Lapseguard, stacks: Path, title: str, console: Console) -> None:
-    spy = Path(sys.executable).parent / "py-spy"
-    if not spy.exists() and shutil.which("py-spy") is None:
-        console.print("no profile by lines: py-spy is not installed")
-        return
+def _spots(ours: Lapseguard, keep: Path | None) -> tuple[Spot, ...]:
+    """Run once below py-spy; nothing where that is not installed."""
+    spy = find_program("py-spy")
+    if spy is None:
+        say("no profile by functions: py-spy is not installed")
+        return ()
     options = ("record", "--rate", "200", "--format", "raw", "--threads", "--subprocesses")
-    program = str(spy if spy.exists() else "py-spy")
-    argv = (*ours.call(), "backup-now", SERVER, "-q")
+    argv = (sys.executable, *ours.call(), "backup-now", SERVER, "-q")
     with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "stacks"
-        python = (program, *options, "-o", str(found), "--", sys.executable, *argv)
-        run(python, os.environ)
+        stacks = Path(folder) / "stacks"
+        run((spy, *options, "-o", str(stacks), "--", *argv))
         # py-spy ends with 0 whatever became of its child.
         if ours.newest_state() != "verified":
-            raise CommandFailed(f"the profiled run of {title} was not verified")
-        stacks.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(found, stacks)
-    console.print(_lines_table(title, stacks))
+            raise CommandFailed("the run below py-spy was not verified")
+        if keep is not None:
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(stacks, keep)
+        return hottest(stacks.read_text())
 
 
-def _lines_table(title: str, stacks: Path) -> Table:
-    """The functions that were running most often, and those that were under way with callees."""
+def hottest(stacks: str) -> tuple[Spot, ...]:
+    """The functions that were at work most often, of stacks in lines `frame;frame;… count`.
+
+    Samples of threads that were about to wait count for nothing.
+    """
     inside: Counter[str] = Counter()
-    below: Counter[str] = Counter()
-    total = 0
-    for line in stacks.read_text().splitlines():
+    below_it: Counter[str] = Counter()
+    for line in stacks.splitlines():
         stack, _, count = line.rpartition(" ")
         frames = [_place(frame) for frame in stack.split(";")]
-        total += int(count)
+        if frames[-1].startswith(_WAITS):
+            continue
         inside[frames[-1]] += int(count)
         for frame in set(frames):
-            below[frame] += int(count)
-    table = Table(title=f"where our own time goes: {title} ({stacks})", title_justify="left")
-    for heading in ("itself %", "with callees %", "function"):
-        table.add_column(heading, justify="left" if heading == "function" else "right")
-    for place, count in inside.most_common(_LINES):
-        shares = (f"{100 * each / total:.1f}" for each in (count, below[place]))
-        table.add_row(*shares, place)
-    return table
+            below_it[frame] += int(count)
+    total = inside.total()
+    return tuple(
+        Spot(place=place, itself=count / total, below=below_it[place] / total)
+        for place, count in inside.most_common(_SPOTS)
+    )
 
 
 def _place(frame: str) -> str:
-    """A frame without its line number."""
-    return frame.rpartition(":")[0] + ")" if ":" in frame and frame.endswith(")") else frame
+    """A frame without its line number, and without where the program lies on this machine."""
+    name, _, where = frame.rpartition(" (")
+    file = where.removesuffix(")").rpartition(":")[0] or where.removesuffix(")")
+    for root in ("site-packages/", f"{Path.cwd()}/", f"{sys.base_prefix}/"):
+        file = file.rpartition(root)[2]
+    return f"{name} ({file})"

@@ -7,29 +7,16 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.capture.measure import CommandFailed, run, say
+from tests.benchmarks.capture.record import Remains
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree
 
 #: Where a copy has what had come of files that were not complete.
 _UNFINISHED = ".lapseguard/unfinished"
 _PART = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remains:
-    """Bytes.
-
-    Attributes:
-        whole: Of files that are equal to the tree's.
-        beginnings: Of files kept as unfinished that are how one of the tree's begins.
-    """
-
-    whole: int = 0
-    beginnings: int = 0
 
 
 def read_snapshots(rig: Rig, prefix: str) -> dict[str, bytes]:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.capture.line import HERE, two_lines
+from tests.benchmarks.capture.line import HERE, End, two_lines
+from tests.benchmarks.capture.measure import Far, processor_seconds
 from tests.parts.object_servers import SeaweedServer
 from tests.throwaway_sshd import Sshd
 
@@ -26,6 +27,7 @@ class Rig:
         store: Where to.
         bucket: In the store.
         line: Megabits a second to each of the two, each way; None for loopback.
+        ends: Where the host and the store are.
     """
 
     scratch: Path
@@ -33,11 +35,22 @@ class Rig:
     store: SeaweedServer
     bucket: str
     line: int | None = None
+    ends: tuple[End, End] = (HERE, HERE)
 
     @property
     def far(self) -> tuple[int, ...]:
         """The processes of the other side."""
         return tuple(pid for pid in (self.host.pid, self.store.pid) if pid is not None)
+
+    def look(self) -> Far:
+        """What both ends have done so far."""
+        host, store = self.ends
+        return Far(
+            server=processor_seconds(self.host.pid),
+            store=processor_seconds(self.store.pid),
+            pulled=host.passed()[0],
+            pushed=store.passed()[1],
+        )
 
     @property
     def login(self) -> str:
@@ -73,9 +86,11 @@ class Rig:
         client = self.store.client()
         pages = client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=self.bucket, Prefix=f"{prefix}/"):
-            keys = [{"Key": each["Key"]} for each in page.get("Contents", ())]
+            keys = [each["Key"] for each in page.get("Contents", ())]
             if keys:
-                client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys})
+                client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys]}
+                )
 
 
 @contextmanager
@@ -95,4 +110,6 @@ def rig(scratch: Path, line: int | None = None) -> Iterator[Rig]:
         host = Sshd(folder / "sshd", host=first.address, within=first.within, extra=_SFTP)
         held.enter_context(host)
         bucket = store.make_bucket("bench")
-        yield Rig(scratch=folder, host=host, store=store, bucket=bucket, line=line)
+        yield Rig(
+            scratch=folder, host=host, store=store, bucket=bucket, line=line, ends=(first, second)
+        )

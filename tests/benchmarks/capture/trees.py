@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 MIB = 1 << 20
 #: Fewer regular files than this are no stand-in for a server's `/usr/share`.
@@ -115,10 +116,24 @@ def _fill(folder: Path, size: int) -> None:
     folder.mkdir(parents=True)
     chance = random.Random(2)  # noqa: S311 - repeatable test data
     words = [chance.randbytes(chance.randint(3, 9)).hex().encode() for _ in range(4096)]
-    with (folder / "noise.bin").open("wb") as noise, (folder / "text.log").open("wb") as text:
-        for _ in range(size // 2 // MIB):
+    fresh = min(size, _LARGE_BYTES) // 2 // MIB
+    with (folder / "noise.bin").open("w+b") as noise, (folder / "text.log").open("w+b") as text:
+        for _ in range(fresh):
             noise.write(chance.randbytes(MIB))
             text.write(b" ".join(chance.choices(words, k=1 << 17))[:MIB])
+        for file in (noise, text):
+            _prolong(file, fresh * MIB, size // 2 // MIB * MIB)
+
+
+def _prolong(file: BinaryIO, fresh: int, size: int) -> None:
+    """Add what is there already in other letters: as hard to compress, and no chunk repeats."""
+    for start in range(fresh, size, MIB):
+        step = start // fresh
+        table = bytes((byte + step) % 256 for byte in range(256))
+        file.seek(start % fresh)
+        content = file.read(MIB).translate(table)
+        file.seek(start)
+        file.write(content)
 
 
 def _files(folder: Path) -> list[Path]:
