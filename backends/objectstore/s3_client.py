@@ -1,14 +1,18 @@
-"""A boto3 client that does what its caller says and nothing that the environment slips in."""
+"""A botocore client that does what its caller says and nothing that the environment slips in.
+
+boto3 would only add its transfers and resources to it, which nobody needs here.
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import boto3.session
 from botocore.config import Config
+from botocore.session import Session
 
 from backends.errors import StoreMisconfigured
 from backends.objectstore.s3_address import Addressing, S3Address, S3Credentials, S3Limits
 from backends.objectstore.s3_errors import mapped
+from backends.objectstore.s3_model import SERVICE, S3Descriptions
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSRequest
@@ -33,8 +37,8 @@ def build_client(
     try:
         with mapped(f"preparing {address.url}"):
             config = _config(address, limits)
-            client = _session(credentials).client(
-                "s3",
+            client = _session(credentials).create_client(
+                SERVICE,
                 endpoint_url=address.endpoint,
                 region_name=address.region,
                 verify=address.ca_bundle,  # None: the system's authorities
@@ -43,7 +47,7 @@ def build_client(
             client.meta.events.register(
                 "before-sign.s3.PutObject", _HashOnce(config, address.addressing)
             )
-            return client
+            return cast("S3Client", client)
     except ValueError as error:  # how botocore refuses an endpoint
         raise StoreMisconfigured(f"preparing {address.url}: {error}") from error
 
@@ -64,15 +68,17 @@ class _HashOnce:
             request.context["client_config"] = self._unsigned
 
 
-def _session(credentials: S3Credentials | None) -> boto3.session.Session:
-    """A session of our own: the shared default one must not build clients in several threads."""
-    if credentials is None:
-        return boto3.session.Session()
-    return boto3.session.Session(
-        aws_access_key_id=credentials.access_key_id,
-        aws_secret_access_key=credentials.secret_access_key,
-        aws_session_token=credentials.session_token,
-    )
+def _session(credentials: S3Credentials | None) -> Session:
+    """A session of our own: a shared one must not build clients in several threads."""
+    session = Session()
+    session.register_component("data_loader", S3Descriptions())
+    if credentials is not None:
+        session.set_credentials(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            credentials.session_token,
+        )
+    return session
 
 
 def _config(address: S3Address, limits: S3Limits) -> Config:
@@ -97,6 +103,6 @@ def _config(address: S3Address, limits: S3Limits) -> Config:
 
 
 def _check_ca_bundle(path: str | None) -> None:
-    """Tell a missing file now; boto3 would call it a broken connection at the first request."""
+    """Tell a missing file now; botocore would call it a broken connection at the first request."""
     if path is not None and not Path(path).is_file():
         raise StoreMisconfigured(f"the CA bundle {path} is not a file")
