@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from backends.capture.entries import FileRecord, Folder, Found
+from backends.capture.places import PASSPORT, PLACE
 from backends.repository.chunker import Readable
 from backends.repository.modes import go_mode
 from backends.repository.tree import Node, NodeType, encode_tree
@@ -23,10 +24,6 @@ from backends.repository.treetext import decode_entry
 from backends.repository.writer import RepositoryWriter, StoredFile
 from backends.types import BlobId, BlobKind
 
-#: The one entry of the root that is ours and not the server's.
-PLACE: Final = b".lapseguard"
-#: Below it, the server's description of itself.
-PASSPORT: Final = "passport.txt"
 #: Databases hold secrets: only root may read what was dumped, as restored.
 _FOLDER_MODE: Final = go_mode(0o040700)
 _FILE_MODE: Final = go_mode(0o100600)

@@ -26,10 +26,11 @@ from backends.capture.entries import (
     name_entries,
     sha256_of,
 )
-from backends.capture.grafting import PLACE, Graft, is_due, uproot
+from backends.capture.grafting import Graft, is_due, uproot
 from backends.capture.halt import Halt
 from backends.capture.ledger import Ledger
 from backends.capture.packing import Packing
+from backends.capture.places import PLACE
 from backends.capture.selection import Selection
 from backends.capture.touched import Touched
 from backends.repository.index import Index

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from backends.capture.grafting import PLACE, Graft, GraftedFile
+from backends.capture.grafting import Graft, GraftedFile
+from backends.capture.places import PLACE
 from backends.repository.beginning import Beginning
 from backends.repository.writer import StoredFile
 from backends.types import Omission

@@ -12,7 +12,7 @@ from daemon.cli.event_lines import EventLines
 from daemon.cli.failure import report
 from daemon.cli.invocation import invocation_of
 from daemon.cli.opening import open_application
-from daemon.cli.output import Json, JsonOption, Output, instant, size
+from daemon.cli.output import Json, JsonOption, Output, size
 from daemon.cli.progress import Display, display_of
 from daemon.cli.stopping import checkpoint_on_signals
 from daemon.domain.history import history_json
@@ -22,7 +22,6 @@ from daemon.errors import ExitCode, UsageError, code_for, hint_for
 from daemon.priority import give_way
 from daemon.services.backup import back_up
 from daemon.services.deadline import deadline_of
-from daemon.services.preview import BackupPreview, preview_backup
 from daemon.services.progress import Reporting
 
 app: Final = typer.Typer(name="backups")
@@ -90,10 +89,9 @@ def backup_now(
     with open_application(ctx) as application:
         names = _choose(application, servers or [], every=every)
         if dry_run:
-            _say_previews(
-                output,
-                [preview_backup(backup_tools(application), name, depth=depth) for name in names],
-            )
+            from daemon.cli.preview import say_previews  # noqa: PLC0415 - only where asked for
+
+            say_previews(output, backup_tools(application), names, depth)
             return ExitCode.DONE
         display = lines if events else display_of(ctx, output)
         ways = _Ways(output=output, display=display, verbose=invocation_of(ctx).verbosity > 0)
@@ -190,46 +188,6 @@ def _say_run(output: Output, application: Application, run: Run) -> None:
     )
     if run.error:
         output.warn(f"{run.server}: {run.error.message} ({run.error.hint})")
-
-
-def _say_previews(output: Output, previews: list[BackupPreview]) -> None:
-    if output.as_json:
-        output.document([_preview_json(preview) for preview in previews])
-        return
-    for preview in previews:
-        output.fields(
-            [
-                ("server", f"{preview.server} ({preview.login})"),
-                ("paths", "\n".join(preview.paths)),
-                ("excludes", "\n".join(preview.excludes)),
-                ("repository", preview.repository),
-                ("verify", preview.depth.value),
-                ("last run", _last(preview.last)),
-                ("dumps", "\n".join(preview.dumps.values())),
-                ("pull", preview.command),
-            ]
-        )
-    output.say("Nothing was done.")
-
-
-def _preview_json(preview: BackupPreview) -> Json:
-    return {
-        "server": preview.server,
-        "login": preview.login,
-        "paths": list(preview.paths),
-        "excludes": list(preview.excludes),
-        "repository": preview.repository,
-        "depth": preview.depth.value,
-        "command": preview.command,
-        "dumps": [{"name": name, "command": said} for name, said in preview.dumps.items()],
-        "last_run": preview.last.run if preview.last else None,
-    }
-
-
-def _last(run: Run | None) -> str:
-    if run is None:
-        return "none; everything will be stored"
-    return f"{run.run}, {run.files or 0:,} files, {size(run.bytes)}, {instant(run.finished_at)}"
 
 
 def _severity(code: ExitCode) -> int:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from backends.repository.restore_report import RestoreProgress
 from daemon.clock import Clock, SystemClock
 
-RestoreStep = Callable[[RestoreProgress], None]
+if TYPE_CHECKING:  # what restores is of no interest to a backup
+    from backends.repository.restore_report import RestoreProgress
+
+RestoreStep = Callable[["RestoreProgress"], None]
 
 #: Before so many seconds a rate says little.
 _SETTLED: Final = 1.0
@@ -48,12 +50,16 @@ class Pace:
     """Takes counters from one thread and is read by another."""
 
     def __init__(self, total: RestoreTotal, clock: Clock | None = None) -> None:
+        from backends.repository.restore_report import (  # noqa: PLC0415 - see above
+            RestoreProgress,
+        )
+
         self._total = total
         self._clock = clock or SystemClock()
         self._begun = self._clock.monotonic()
         self._now = RestoreProgress(files=0, bytes=0)
 
-    def take(self, now: RestoreProgress) -> None:
+    def take(self, now: "RestoreProgress") -> None:
         """So much is done."""
         self._now = now
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from backends.capture.grafting import PASSPORT, Graft, Grafting
+from backends.capture.grafting import Graft, Grafting
+from backends.capture.places import PASSPORT
 from daemon.domain.beside import Beside
 from daemon.services.dumps import Dumping
 from daemon.services.passport import PassportTaking

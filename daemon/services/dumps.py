@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
-from backends.capture.grafting import PLACE, GraftedFile, Grafting
+from backends.capture.grafting import GraftedFile, Grafting
+from backends.capture.places import PLACE
 from backends.capture.progress import CaptureProgress
 from backends.dumps.command import command_dump
 from backends.dumps.dump import Dump

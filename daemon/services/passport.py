@@ -7,7 +7,8 @@ from datetime import datetime
 from io import BytesIO
 from typing import Final
 
-from backends.capture.grafting import PASSPORT, PLACE, GraftedFile, Grafting
+from backends.capture.grafting import GraftedFile, Grafting
+from backends.capture.places import PASSPORT, PLACE
 from backends.errors import BackendError
 from backends.passport import Asking
 from backends.snapshot.commands import Shell

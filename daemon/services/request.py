@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from backends.capture.grafting import PLACE
+from backends.capture.places import PLACE
 from backends.capture.window import StagingMode
 from backends.pacing import Rate
 from backends.types import PullSpec, SshTarget
