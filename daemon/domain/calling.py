@@ -1,6 +1,6 @@
 """What all servers together call for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from daemon.domain.nearing import Near
 from daemon.domain.need import Need
 from daemon.domain.plan import Limits
 from daemon.domain.schedule import Block, Capacity
+from daemon.domain.yielding import YIELDS_IN, shorten_optional, yields_ever
 
 #: A run that began at most so long before it had to, as it is seen now, was the final. Estimates
 #: and other runs move that moment.
@@ -29,6 +30,8 @@ class Calls:
             counts as the last one by it.
         latest: The latest start of each run that still has to happen, by server.
         capacity: What they share.
+        busy: Runs under way; those that nothing depends on only until they have given way.
+        optional: Servers of these.
         still: The runs that still have to happen, as `backwards` tells them.
         places: Where each server stands in the order of deadlines.
         changes_at: The first instant at which any of this changes by itself.
@@ -40,6 +43,8 @@ class Calls:
     latest: Mapping[str, datetime]
     capacity: Capacity
     changes_at: datetime
+    busy: tuple[Block, ...] = ()
+    optional: tuple[Need, ...] = ()
     still: tuple[Block, ...] = ()
     places: Mapping[str, int] = field(default_factory=dict)
 
@@ -58,9 +63,11 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
         for need, block in zip(must, blocks, strict=True)
         if not _is_done(need, counted, limits)
     ]
+    optional = [need for need in must if yields_ever(need) and _is_optional(need, counted, limits)]
+    busy = shorten_optional(near.busy, optional, limits.lead, now) if optional else near.busy
     latest = counted
-    if near.busy or len(still) < len(must):
-        latest = latest_starts(still, capacity, near.busy)
+    if busy or len(still) < len(must):
+        latest = latest_starts(still, capacity, busy)
         counted |= {
             each.outlook.server: _counted(each, counted, latest)
             for each in must
@@ -81,7 +88,7 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
             calls.append(call)
         elif need.under_way and server in latest:
             coming.append(need)
-        for at in (shift(start_by, -limits.lead), need.final_from(start_by, limits.lead)):
+        for at in _turning_points(need, start_by, limits.lead, giving_way=bool(optional)):
             if now < at < changes_at:
                 changes_at = at
     return Calls(
@@ -91,9 +98,27 @@ def call_all(near: Near, limits: Limits, now: datetime) -> Calls:
         latest=latest,
         capacity=capacity,
         changes_at=changes_at,
+        busy=tuple(busy),
+        optional=tuple(optional),
         still=tuple(still),
         places=places,
     )
+
+
+def _turning_points(
+    need: Need, start_by: datetime, lead: timedelta, *, giving_way: bool
+) -> Iterator[datetime]:
+    """When something changes for a run that has to start by then."""
+    yield shift(start_by, -lead)
+    yield need.final_from(start_by, lead)
+    if giving_way:
+        yield shift(start_by, -lead - YIELDS_IN + timedelta(microseconds=1))
+
+
+def _is_optional(need: Need, counted: Mapping[str, datetime], limits: Limits) -> bool:
+    """Whether nothing depends on its run; see `Demand.optional`."""
+    latest = counted[need.outlook.server]
+    return need.policy.final and need.counts_as_final(need.copy_at, latest, limits.lead)
 
 
 def _counted(

@@ -12,6 +12,7 @@ from daemon.domain.outlook import Attempt, Outlook
 from daemon.domain.plan import Assumptions, Demand, Estimate, Limits, Reason
 from daemon.domain.policy import Policy
 from daemon.domain.run import RunKind
+from daemon.domain.yielding import room_for_optional
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class Call:
         patience: From when on quiet hours do not hold the demand back.
         stop_at: When ssh ends.
         has_copy: Whether there is an older copy, should the run not be made.
+        room: How long a slot has to be free for it where none is reserved.
         not_before: The end of a pause after a failure; the beginning of time without one.
     """
 
@@ -35,6 +37,7 @@ class Call:
     patience: datetime
     stop_at: datetime
     has_copy: bool
+    room: timedelta
     not_before: datetime = EARLIEST
 
 
@@ -116,6 +119,7 @@ def _before_stop(need: Need, latest: datetime, lead: timedelta, now: datetime) -
         patience=shift(due_at, need.every) if reason is not Reason.FINAL else due_at,
         stop_at=need.stop_at,
         has_copy=need.has_copy,
+        room=demand.estimate.high,
         not_before=tried_at,
     )
 
@@ -156,7 +160,10 @@ def _ladder_after_final(need: Need, lead: timedelta, now: datetime) -> Call | No
         optional=True,
     )
     surely_by = shift(need.final_by, -need.routine.high - lead)
-    return _unreserved(need, demand, patience=min(surely_by, shift(need.stale_at, need.every)))
+    patience = min(surely_by, shift(need.stale_at, need.every))
+    return _unreserved(
+        need, demand, patience=patience, room=room_for_optional(need, need.routine, lead)
+    )
 
 
 def _rescue(need: Need, now: datetime) -> Call | None:
@@ -183,10 +190,10 @@ def _rescue(need: Need, now: datetime) -> Call | None:
         estimate=need.routine,
         now=now,
     )
-    return _unreserved(need, demand, patience=due_at)
+    return _unreserved(need, demand, patience=due_at, room=need.routine.high)
 
 
-def _unreserved(need: Need, demand: Demand, *, patience: datetime) -> Call:
+def _unreserved(need: Need, demand: Demand, *, patience: datetime, room: timedelta) -> Call:
     """A call that takes what room there is."""
     return Call(
         demand=demand,
@@ -195,6 +202,7 @@ def _unreserved(need: Need, demand: Demand, *, patience: datetime) -> Call:
         patience=patience,
         stop_at=need.stop_at,
         has_copy=need.has_copy,
+        room=room,
     )
 
 

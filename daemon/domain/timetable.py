@@ -34,16 +34,23 @@ class Timetable:
 
 
 def draw_up(calls: Calls, busy: Sequence[Block], limits: Limits, now: datetime) -> Timetable:
-    """Lay out everything that is called for."""
+    """Lay out everything that is called for.
+
+    Args:
+        calls: What it is.
+        busy: Runs under way, with all that is left of them.
+        limits: What is shared.
+        now: The present.
+    """
     stakes = _stakes(calls, limits, now)
-    settled = settle(stakes, calls.capacity, busy, to_ticks(now))
+    settled = settle(stakes, calls.capacity, calls.busy, to_ticks(now))
     starts = settled.starts
     quiet = _quiet_ticks(limits)
     firm = [
         (starts[each.block.server], each.block) for each in stakes if each.block.server in starts
     ]
     reservations = reserve(firm, busy, calls.capacity)
-    latest = _latest(calls, stakes, settled, busy)
+    latest = _latest(calls, stakes, settled)
     sooner = fill(_fillers(calls, settled, latest, limits.lead, now), reservations, quiet)
     runs = []
     for call in calls.calls:
@@ -137,7 +144,9 @@ def _fillers(
         lost, firm_at = server in given_up, settled.starts.get(server)
         rank = given_up.get(server, place + _class_of(call.demand) * count)
         ready = max(now, _wanted_at(call, now) if lost else call.demand.due_at)
-        block = _block(call, rank, ready, call.demand.estimate)
+        block = replace(
+            _block(call, rank, ready, call.demand.estimate), length=length_of(call.room)
+        )
         if firm_at is None or block.ready < firm_at:
             # An estimate may grow at any time: what then has to start waits for no quiet hours.
             patience = now if lost else min(call.patience, shift(start_by, -lead))
@@ -159,9 +168,7 @@ def _class_of(demand: Demand) -> int:
     return 3 if demand.optional else 2
 
 
-def _latest(
-    calls: Calls, stakes: Sequence[Stake], settled: Settlement, busy: Sequence[Block]
-) -> Mapping[str, datetime]:
+def _latest(calls: Calls, stakes: Sequence[Stake], settled: Settlement) -> Mapping[str, datetime]:
     """The latest starts; where not everything fits, those that do fit do not count the others."""
     starts = settled.starts
     if not settled.triaged:
@@ -172,7 +179,7 @@ def _latest(
         if each.block.server in starts and starts[each.block.server] + each.block.length <= each.due
     }
     still = [block for block in calls.still if block.server in timely]
-    return {**calls.latest, **latest_starts(still, calls.capacity, busy)}
+    return {**calls.latest, **latest_starts(still, calls.capacity, calls.busy)}
 
 
 def _as_reserved(call: Call) -> Demand:

@@ -72,8 +72,9 @@ class Bridge:
         """Servers, each with a contract that leaves it so many days."""
         with self.units() as unit:
             for name, left in days.items():
-                day = (unit.hosts.announce("x", "x", 0, for_=timedelta()).started_at).date()
-                expiry = Expiry(text=f"{day + timedelta(days=left)}", timezone="UTC")
+                now = unit.hosts.announce("x", "x", 0, for_=timedelta()).started_at
+                stop = now + timedelta(days=left)
+                expiry = Expiry(text=f"{stop:%Y-%m-%dT%H:%M:%S}", timezone="UTC")
                 unit.servers.add(a_server(name=name))
                 unit.contracts.add(a_contract(name=f"c-{name}", servers=(name,), expiry=expiry))
             unit.commit()

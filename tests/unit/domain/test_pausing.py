@@ -63,6 +63,40 @@ def test_a_run_after_an_early_final_gives_way_first_and_needs_no_time_to_begin_a
     assert pauses(needed, URGENT) == ()
 
 
+def test_a_run_that_nothing_depends_on_gives_way_to_a_final_at_the_last_moment():
+    """And the plan is made anew at that moment. The other slot is taken for longer."""
+    held = {"lease_until": NOW + DAY}
+    extra = replace(early(), attempt=an_attempt(HOUR, **held))
+    final = a_server("final", 12 * HOUR, 2, copy=a_copy())
+    made = plan_of(extra, patient(**held), final, slots=2)
+    assert made.pauses == ()
+    (planned,) = made.runs
+    asked_at = planned.start_by - timedelta(seconds=150)
+    before = plan_of(extra, patient(**held), final, slots=2, now=asked_at - MINUTE)
+    assert (before.pauses, before.wake_at) == ((), asked_at + timedelta(microseconds=1))
+    then = plan_of(extra, patient(**held), final, slots=2, now=before.wake_at)
+    assert then.pauses == ("a",)
+
+
+def test_of_two_runs_that_nothing_depends_on_the_one_that_stops_first_goes_first():
+    extra = replace(early(), attempt=an_attempt(HOUR))
+    sooner = a_server("sooner", 12 * HOUR, 2, copy=a_copy(7 * HOUR))
+    assert pauses(extra, sooner) == ("a",)
+    later = a_server("later", 26 * HOUR, 30, copy=a_copy(7 * HOUR))
+    assert pauses(extra, later) == ()
+
+
+def test_a_server_without_a_copy_waits_for_no_run_that_nothing_depends_on():
+    """One is asked for each, and only where no slot is free."""
+    first, second = (replace(early(), server=name, attempt=an_attempt(HOUR)) for name in ("a", "b"))
+    never = a_server("never", 20 * HOUR, 2)
+    assert pauses(first, never) == ("a",)
+    assert pauses(first, second, never, slots=2) == ("b",)
+    assert pauses(first, second, never, replace(never, server="x"), slots=2) == ("a", "b")
+    assert pauses(first, never, slots=2) == ()
+    assert pauses(first, replace(never, copy=a_copy())) == ()
+
+
 def test_only_as_many_give_way_as_are_needed():
     other = a_server("other", 20 * DAY, 10, attempt=an_attempt(HOUR))
     second = a_server("second", 6 * HOUR, 2.5)

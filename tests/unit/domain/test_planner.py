@@ -16,6 +16,7 @@ from daemon.domain.plan import Limits, Plan, PlannedRun, QuietHours, Reason
 from daemon.domain.planner import decide, plan, plan_present
 from daemon.domain.present import Present
 from daemon.domain.remedies import Ground
+from daemon.domain.run import RunState
 from daemon.domain.schedule import to_instant
 from daemon.domain.timetable import draw_up
 from tests.factories import NOW
@@ -259,6 +260,23 @@ def test_a_run_after_an_early_final_waits_for_those_that_have_to_happen():
     assert (runs["a"].start_at, runs["a"].start_by) == (NOW, NOW + 20 * HOUR)
 
 
+def test_a_younger_copy_needs_no_room_for_another_whole_one():
+    """The only one took ten hours, and another server's final is in three; little may have changed.
+
+    Where a server fails by itself, its run could not give way: it waits until ten hours are free.
+    """
+    other = a_server("b", 8 * HOUR, 1, copy=a_copy())
+    saved = a_server("a", 16 * HOUR - 6 * MINUTE, 10, copy=a_copy(6 * HOUR))
+    failed = an_attempt(2 * HOUR, finished_at=NOW - HOUR, state=RunState.PARTIAL, failures=1)
+    first, later = (
+        by_server(planned([each, other], Limits(slots=1)))["a"]
+        for each in (saved, replace(saved, attempt=failed))
+    )
+    assert first.demand.optional
+    assert later.demand.optional
+    assert first.start_at == NOW < NOW + 3 * HOUR <= later.start_at
+
+
 def test_beside_a_long_run_that_is_under_way_others_start_one_after_the_other():
     """Of two slots one is taken beyond their deadlines: they cannot both start at the last."""
     long = a_server("long", 12 * DAY, 24, attempt=an_attempt())
@@ -266,6 +284,15 @@ def test_beside_a_long_run_that_is_under_way_others_start_one_after_the_other():
     runs = by_server(planned([long, *pair], Limits(slots=2)))
     assert all(run.feasible for run in runs.values())
     assert sorted(round((run.start_by - NOW) / HOUR) for run in runs.values()) == [2, 6]
+
+
+def test_a_run_that_begins_early_takes_no_second_slot_when_its_reserved_moment_comes():
+    """It is still under way then: the other slot is free for all that time."""
+    sooner, soon = a_server("sooner", 5 * HOUR, 2), a_server("soon", 29 * HOUR, 2)
+    runs = planned([sooner, soon], Limits(slots=2)).runs
+    assert [(run.demand.server, run.start_at) for run in runs] == [("sooner", NOW), ("soon", NOW)]
+    shared = Limits(slots=3, bandwidth=2 * runs[0].demand.estimate.rate)
+    assert [run.start_at for run in planned([sooner, soon], shared).runs] == [NOW, NOW]
 
 
 def test_a_last_run_that_starts_early_since_slots_are_taken_is_not_made_again():
