@@ -21,6 +21,15 @@ from backends.snapshot.commands import Shell
 BUDGET: Final = 60.0
 #: Why a question was not asked.
 LATE: Final = "there was no time left"
+#: Likewise.
+NOT_BOOTED: Final = "systemd is not running"
+#: Tells by its exit code whether systemd runs the server: sd_booted(3) looks for the same folder.
+BOOTED: Final = "test -d /run/systemd/system"
+#: The exit code of `test` for no; another one says nothing.
+_NO: Final = 1
+#: Programs that ask systemd. Where it does not run they wait, or read every unit there is, to
+#: find that out: two thirds of a second of the server's processor for all of them.
+_ASKING_SYSTEMD: Final = ("systemctl", "hostnamectl", "timedatectl")
 #: Bytes kept of one answer; a list of packages takes some 200 KiB.
 _LONGEST: Final = 1 << 20
 
@@ -86,6 +95,11 @@ _CERTIFICATES: Final = (
     r" -exec openssl x509 -noout -subject -enddate -in {} ;"
 )
 
+#: What systemd is to start is linked there, whether or not it runs now.
+_ENABLED: Final = (
+    "find /etc/systemd/system -mindepth 2 -maxdepth 2 ( -path *.wants/* -o -path *.requires/* )"
+)
+
 #: Words are separated by spaces, and nothing is quoted: none of these needs it.
 QUESTIONS: Final = (
     Question(topic="operating system", commands=("cat /etc/os-release",)),
@@ -110,6 +124,7 @@ QUESTIONS: Final = (
         topic="enabled services",
         commands=(
             "systemctl list-unit-files --state=enabled --no-legend --no-pager --plain",
+            _ENABLED,
             "rc-update show",
         ),
     ),
@@ -166,6 +181,7 @@ class Asking:
         self._deadline = time.monotonic() + seconds
         self._entries: tuple[Entry, ...] = ()
         self._given_up = LATE
+        self._booted: bool | None = None
 
     def ask(self, connect: Callable[[], AbstractContextManager[Shell]]) -> None:
         """Ask everything; whatever goes wrong is the reason for the gaps."""
@@ -192,10 +208,18 @@ class Asking:
 
     def _ask_all(self, shell: Shell) -> None:
         for question in self._questions:
-            entry = _ask(question, shell, self._seconds)
+            entry = _ask(question, self._ways(question, shell), shell, self._seconds)
             if entry is None:
                 return
             self._entries = (*self._entries, entry)
+
+    def _ways(self, question: Question, shell: Shell) -> tuple[str, ...]:
+        """Those commands of it that can answer here."""
+        if not any(map(_asks_systemd, question.commands)):
+            return question.commands
+        if self._booted is None:
+            self._booted = _is_booted(shell)
+        return tuple(way for way in question.commands if self._booted or not _asks_systemd(way))
 
     def _seconds(self) -> float:
         return min(QUICK, self._deadline - time.monotonic())
@@ -210,10 +234,24 @@ def _refusal(shell: Shell) -> str:
     return "" if said is None else f"the login may not run commands: {said}"
 
 
-def _ask(question: Question, shell: Shell, left: Callable[[], float]) -> Entry | None:
-    """What came of a question; None where there was no time for it."""
-    problem, command = "", ""
-    for command in question.commands:
+def _is_booted(shell: Shell) -> bool:
+    """Whether to ask systemd; in doubt yes."""
+    try:
+        return shell.run(BOOTED.split(), QUICK).exit_code != _NO
+    except RemoteCommandFailed:
+        return True
+
+
+def _asks_systemd(command: str) -> bool:
+    return command.startswith(_ASKING_SYSTEMD)
+
+
+def _ask(
+    question: Question, commands: Sequence[str], shell: Shell, left: Callable[[], float]
+) -> Entry | None:
+    """What came of a question, asked in these ways; None where there was no time for it."""
+    problem, command = NOT_BOOTED, question.commands[0]
+    for command in commands:
         seconds = left()
         if seconds <= 0:
             return None

@@ -17,6 +17,7 @@ from tests.parts.sshd import Sshd
 
 AT = datetime(2026, 11, 23, 6, 1, 1, tzinfo=UTC)
 TOPICS = tuple(question.topic for question in QUESTIONS)
+(ENABLED,) = (question for question in QUESTIONS if question.topic == "enabled services")
 
 
 def scripted(*answers: tuple[str, Answer]) -> ScriptedShell:
@@ -63,6 +64,41 @@ def test_the_second_way_to_ask_is_tried_where_the_first_fails_or_hangs() -> None
     (entry,) = take(shell.connect, question).entries
 
     assert (entry.command, entry.answer, entry.problem) == ("apk info", "busybox-1.36", "")
+
+
+def test_where_systemd_does_not_run_nobody_waits_for_its_answer() -> None:
+    shell = scripted(
+        ("test -d /run/systemd/system", failing("", 1)),
+        ("find /etc/systemd/system", "/etc/systemd/system/multi-user.target.wants/cron.service"),
+        ("hostname -f", "web-1.example.org"),
+    )
+
+    passport = take(shell.connect)
+
+    assert not [line for line in shell.said if line.startswith(("systemctl", "timedatectl"))]
+    assert b"multi-user.target.wants/cron.service" in passport.render()
+    assert b"web-1.example.org" in passport.render()
+    assert b"== timers\n$ systemctl list-timers" in passport.render()
+    assert b"(systemd is not running)" in passport.render()
+    assert {"enabled services", "names"}.isdisjoint(passport.gaps)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Finished(exit_code=0, stdout=b"", stderr=b""),
+        failing("lapseguard-source: not permitted", 126),
+        RemoteCommandFailed("`test` took longer than 15 seconds"),
+    ],
+)
+def test_where_systemd_runs_or_nobody_knows_it_is_asked(answer: Answer) -> None:
+    shell = scripted(
+        ("test -d /run/systemd/system", answer), ("list-unit-files", "cron.service enabled")
+    )
+
+    (entry,) = take(shell.connect, ENABLED).entries
+
+    assert entry.answer == "cron.service enabled"
 
 
 def test_what_would_steer_a_terminal_is_shown_and_not_obeyed() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from backends.passport import QUESTIONS
+from backends.passport import BOOTED, QUESTIONS
 from backends.probe import Questions
 from backends.process import Finished
 from backends.source_probe import probe_source
@@ -49,4 +49,5 @@ def probe_commands() -> list[list[str]]:
 
 def passport_commands() -> list[list[str]]:
     """Those of a passport."""
-    return [command.split() for question in QUESTIONS for command in question.commands]
+    ways = [command for question in QUESTIONS for command in question.commands]
+    return [command.split() for command in (BOOTED, *ways)]
