@@ -198,11 +198,18 @@ def save_index(repository: OpenRepository, packs: Iterable[IndexedPack]) -> str:
 
 def encode_index(packs: Iterable[IndexedPack]) -> bytes:
     """The JSON of an index object."""
-    listed = [
-        {"id": pack.pack.hex(), "blobs": [_encode_blob(blob) for blob in pack.blobs]}
-        for pack in packs
-    ]
-    return orjson.dumps({"packs": listed})
+    return join_index(map(encode_pack, packs))
+
+
+def encode_pack(pack: IndexedPack) -> bytes:
+    """The JSON of one pack's part in an index object: a fraction of what the values take."""
+    blobs = [_encode_blob(blob) for blob in pack.blobs]
+    return orjson.dumps({"id": pack.pack.hex(), "blobs": blobs})
+
+
+def join_index(packs: Iterable[bytes]) -> bytes:
+    """The JSON of an index object over packs that are encoded already."""
+    return b'{"packs":[' + b",".join(packs) + b"]}"
 
 
 def decode_index(document: bytes) -> IndexObject:
