@@ -44,14 +44,19 @@ class OpenPacks:
         self._random = random.Random()  # noqa: S311
 
     def add(self, kind: BlobKind, blob: SealedBlob) -> None:
-        """Put a blob into one of the packs; dispatches that pack if it is full now."""
-        slot = self._slots[kind][int(self._random.random() * SPREAD)]
-        with slot.filling:
+        """Put a blob into one of the packs; dispatches that pack if it is full now.
+
+        While a full pack waits to be dispatched it keeps its place, so that no more packs are
+        filled than can go: where the store is slow they would only wait in memory.
+        """
+        slot = self._enter_slot(kind)
+        try:
             slot.builder.add(blob)
-            if not slot.builder.is_full(self._target):
-                return
-            full, slot.builder = slot.builder, self._begin(kind)
-        self._dispatch(full)
+            if slot.builder.is_full(self._target):
+                self._dispatch(slot.builder)
+                slot.builder = self._begin(kind)
+        finally:
+            slot.filling.release()
 
     def drain(self) -> None:
         """Dispatch all that there is; small packs are merged, so that they tell no sizes."""
@@ -61,6 +66,15 @@ class OpenPacks:
 
     def _begin(self, kind: BlobKind) -> PackBuilder:
         return PackBuilder(kind, min(self._target, _ROOM[kind]))
+
+    def _enter_slot(self, kind: BlobKind) -> _Slot:
+        """Any one, rather one that nobody has entered; to be released."""
+        slots, first = self._slots[kind], int(self._random.random() * SPREAD)
+        for slot in (*slots[first:], *slots[:first]):
+            if slot.filling.acquire(blocking=False):
+                return slot
+        slots[first].filling.acquire()
+        return slots[first]
 
     def _take(self, kind: BlobKind) -> list[PackBuilder]:
         taken: list[PackBuilder] = []
