@@ -34,7 +34,8 @@ class SumsListing:
         self._image = image
         self._earlier = earlier
         self._compressor = zstandard.ZstdCompressor(level=6).compressobj()
-        self._parts: list[bytes] = []
+        #: One buffer: each part that a compressor gives keeps the 128 KiB it was written in.
+        self._text = bytearray()
         self._waiting: list[FileSum] = []
 
     def add(self, record: FileRecord) -> None:
@@ -47,10 +48,11 @@ class SumsListing:
     def finish(self) -> bytes:
         """The whole listing, zstd-compressed; nothing may be added afterwards."""
         self._write()
-        return b"".join([*self._parts, self._compressor.flush()])
+        self._text += self._compressor.flush()
+        return bytes(self._text)
 
     def _write(self) -> None:
-        self._parts.append(self._compressor.compress(b"".join(write_sums(self._waiting))))
+        self._text += self._compressor.compress(b"".join(write_sums(self._waiting)))
         self._waiting.clear()
 
 
