@@ -2,36 +2,22 @@
 
 import os
 import threading
-from dataclasses import dataclass, replace
+from array import array
+from dataclasses import replace
+from typing import Final
 
-from backends.types import BlobId
+from backends.capture.storedcontent import RECORD_SIZE, StoredContent, fold, unfold
 
+__all__ = ["Ledger", "StoredContent"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredContent:
-    """The content of one staged regular file, packed.
-
-    Attributes:
-        inode: Of the staged file.
-        size: Bytes.
-        mtime_ns: Of the staged file when it was read.
-        blobs: Its content in order; empty for an empty file.
-        sha256: Of the whole file, 32 raw bytes.
-        compared: The source's own checksum was there and equal.
-        doubtful: It was there and is of something else: of what the file was before, or is to be.
-    """
-
-    inode: int
-    size: int
-    mtime_ns: int
-    blobs: tuple[BlobId, ...]
-    sha256: bytes
-    compared: bool
-    doubtful: bool = False
+_FIRST_SLOTS: Final = 1024
+_INODE_SIZE: Final = 8
+#: Spreads inodes, which are often neighbours, over the slots (Knuth's golden ratio).
+_SPREAD: Final = 0x9E3779B97F4A7C15
 
 
 class Ledger:
-    """Contents by inode of the staged file.
+    """Contents by inode of the staged file, at some 80 bytes a file.
 
     Staging is one file system, so an inode names a file, all of its hard links included. rsync
     replaces files by renaming, and every replaced file is announced again; size and mtime tell a
@@ -39,7 +25,7 @@ class Ledger:
     """
 
     def __init__(self) -> None:
-        self._contents: dict[int, StoredContent] = {}
+        self._rows = _Rows()
         self._mismatched: set[bytes] = set()
         self._lock = threading.Lock()
 
@@ -50,20 +36,21 @@ class Ledger:
         broke off and again since the source has changed it; only one of them has its checksum.
         """
         with self._lock:
-            before = self._contents.get(content.inode)
+            before = self._rows.get(content.inode)
             if before is not None and before.compared and before.sha256 == content.sha256:
                 content = replace(content, compared=True, doubtful=False)
-            self._contents[content.inode] = content
+            self._rows.put(content)
         return content
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing has been stored yet."""
-        return not self._contents
+        return not len(self._rows)
 
     def find(self, stat: os.stat_result) -> StoredContent | None:
         """The content of exactly this staged file, if it was stored in this run."""
-        content = self._contents.get(stat.st_ino)
+        with self._lock:
+            content = self._rows.get(stat.st_ino)
         if content is None:
             return None
         same = content.size == stat.st_size and content.mtime_ns == stat.st_mtime_ns
@@ -79,3 +66,62 @@ class Ledger:
         """Paths whose staged bytes contradict the source, sorted."""
         with self._lock:
             return tuple(sorted(self._mismatched))
+
+
+class _Rows:
+    """Records end to end, found through an open-addressing hash table; for one thread at a time."""
+
+    def __init__(self) -> None:
+        self._records = bytearray()
+        #: Ids of blobs by row, of the few files that are more than one blob.
+        self._ids: dict[int, bytes] = {}
+        #: Row number + 1, or 0 where free.
+        self._slots = array("I", bytes(4 * _FIRST_SLOTS))
+
+    def __len__(self) -> int:
+        return len(self._records) // RECORD_SIZE
+
+    def get(self, inode: int) -> StoredContent | None:
+        row = self._slots[self._slot(inode)] - 1
+        if row < 0:
+            return None
+        return unfold(self._record(row), self._ids.get(row, b""))
+
+    def put(self, content: StoredContent) -> None:
+        record, ids = fold(content)
+        slot = self._slot(content.inode)
+        row = (self._slots[slot] or len(self) + 1) - 1
+        self._records[row * RECORD_SIZE : (row + 1) * RECORD_SIZE] = record
+        self._slots[slot] = row + 1
+        self._ids.pop(row, None)
+        if ids:
+            self._ids[row] = ids
+        if len(self) * 3 > len(self._slots) * 2:
+            self._grow()
+
+    def _record(self, row: int) -> bytes:
+        return bytes(self._records[row * RECORD_SIZE : (row + 1) * RECORD_SIZE])
+
+    def _slot(self, inode: int) -> int:
+        """Where the inode's row is named, or is to be."""
+        slots, is_at = self._slots, self._records.startswith
+        mask, head = len(slots) - 1, inode.to_bytes(_INODE_SIZE, "little")
+        slot = _place(inode, mask)
+        while (row := slots[slot]) and not is_at(head, (row - 1) * RECORD_SIZE):
+            slot = (slot + 1) & mask
+        return slot
+
+    def _grow(self) -> None:
+        self._slots = array("I", bytes(8 * len(self._slots)))
+        mask = len(self._slots) - 1
+        for row in range(len(self)):
+            start = row * RECORD_SIZE
+            head = self._records[start : start + _INODE_SIZE]
+            slot = _place(int.from_bytes(head, "little"), mask)
+            while self._slots[slot]:
+                slot = (slot + 1) & mask
+            self._slots[slot] = row + 1
+
+
+def _place(inode: int, mask: int) -> int:
+    return (inode * _SPREAD >> 32) & mask

@@ -34,11 +34,11 @@ class VacatedLog:
         Raises:
             LocalPathUnusable: it cannot be written.
         """
-        # The first line break ends whatever a crash has left half written.
-        text = b"".join((b"\n", *(_encode(content) for content in contents)))
         try:
-            with self._path.open("ab", buffering=0) as file:
-                file.write(text)
+            with self._path.open("ab") as file:
+                # The first line break ends whatever a crash has left half written.
+                file.write(b"\n")
+                file.writelines(map(_encode, contents))
         except OSError as error:
             raise LocalPathUnusable(f"Cannot write {self._path}: {error.strerror}.") from error
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from typing import Final, Protocol, Self
 from backends.capture.ledger import StoredContent
 from backends.capture.staging import Staging
 from backends.capture.vacancy import empty, ensure_vacating, vacate
+from backends.capture.waiting import Waiting
 from backends.capture.writing import is_being_written
 from backends.errors import BackendError, LocalDiskFull, LocalPathUnusable
 from backends.rsync.scratch import incoming_folder
@@ -146,8 +148,8 @@ class Window:
         self._flush = flush
         self._log = staging.vacated
         self._landed = 0
-        self._pending: list[tuple[bytes, StoredContent]] = []
-        self._pending_bytes = 0
+        self._root = staging.root
+        self._pending: Waiting | None = None
         self._followed: dict[int, _Followed] = {}
         self._changing = threading.Lock()
         self._vacating = threading.Lock()
@@ -170,6 +172,8 @@ class Window:
     ) -> None:
         self._over.set()
         self._thread.join()
+        if self._pending is not None:
+            self._pending.close()
 
     def ensure_room(self, files: int) -> None:
         """See `ensure_room`; a disk whose room is not limited is taken as it is.
@@ -228,8 +232,9 @@ class Window:
     def store(self, place: bytes, content: StoredContent) -> None:
         """See `Vacating.store`."""
         with self._changing:
-            self._pending.append((place, content))
-            self._pending_bytes += content.size
+            if self._pending is None:
+                self._pending = Waiting(self._root)
+            self._pending.add(place, content)
 
     def follow(self, inode: int, descriptor: int) -> None:
         """See `Vacating.follow`."""
@@ -275,7 +280,7 @@ class Window:
     def _is_due(self) -> bool:
         with self._changing:
             ahead = sum(f.position - f.freed for f in self._followed.values())
-            ready = self._pending_bytes + ahead
+            ready = (self._pending.bytes if self._pending else 0) + ahead
         return ready >= (self._limit or self._floor) // _SHARE and self.is_needed
 
     def _free_bytes(self) -> int:
@@ -284,19 +289,23 @@ class Window:
     def _vacate(self) -> None:
         with self._vacating:
             with self._changing:
-                batch, self._pending, self._pending_bytes = self._pending, [], 0
+                batch, self._pending = self._pending or Waiting(self._root), None
                 under_way = [(i, f, f.position) for i, f in self._followed.items()]
-            self._flush()
-            self._log.add(content for _, content in batch)
-            try:
-                for place, content in batch:
-                    self._free(place, content)
-                for inode, followed, position in under_way:
-                    self._free_start(inode, followed, position)
-            except OSError as error:
-                raise LocalPathUnusable(
-                    f"The data of a staged file cannot be freed: {error.strerror}."
-                ) from error
+            with closing(batch):
+                self._flush()
+                self._log.add(content for _, content in batch)
+                self._free_all(batch, under_way)
+
+    def _free_all(self, batch: Waiting, under_way: list[tuple[int, _Followed, int]]) -> None:
+        try:
+            for place, content in batch:
+                self._free(place, content)
+            for inode, followed, position in under_way:
+                self._free_start(inode, followed, position)
+        except OSError as error:
+            raise LocalPathUnusable(
+                f"The data of a staged file cannot be freed: {error.strerror}."
+            ) from error
 
     def _free(self, place: bytes, content: StoredContent) -> None:
         vacate(place, inode=content.inode, size=content.size, mtime_ns=content.mtime_ns)
