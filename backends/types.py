@@ -1,6 +1,7 @@
 """Values that the backends share; frozen, and free of I/O."""
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType, TypeAlias
@@ -167,8 +168,8 @@ class PullReport:
         seconds: Duration.
         attempts: How many times rsync ran (a second pass follows vanished files).
         rsync_version: Of this machine, e.g. `3.5.0`.
-        changed: Every path of the image that was changed, made or removed, relative to it; None
-            where that is not known for sure.
+        changed: Every path of the image that was changed, made or removed, relative to it, some
+            perhaps more than once; None where that is not known for sure.
     """
 
     complete: bool
@@ -179,4 +180,4 @@ class PullReport:
     seconds: float
     attempts: int
     rsync_version: str
-    changed: frozenset[bytes] | None = None
+    changed: Iterable[bytes] | None = None

@@ -25,6 +25,7 @@ from backends.capture.packing import Packing
 from backends.capture.selection import Selection
 from backends.capture.touched import Touched
 from backends.errors import BackendError, LocalPathUnusable, TransferInterrupted
+from backends.pathlist import PathList
 from backends.repository.index import Index
 from backends.repository.tree import Node
 from backends.repository.writer import RepositoryWriter
@@ -75,12 +76,12 @@ class CheckpointPlan:
 class _Pending:
     """What arrived since the last checkpoint; `grafted` if anything came beside the pull."""
 
-    paths: set[bytes] = field(default_factory=set)
+    paths: PathList = field(default_factory=PathList)
     size: int = 0
     grafted: bool = False
 
     def __bool__(self) -> bool:
-        return self.grafted or bool(self.paths)
+        return self.grafted or len(self.paths) > 0
 
 
 class Checkpoints:
@@ -191,7 +192,8 @@ class Checkpoints:
 
     def _put_back(self, pending: _Pending) -> None:
         with self._noting:
-            self._pending.paths.update(pending.paths)
+            for path in pending.paths:
+                self._pending.paths.add(path)
             self._pending.grafted |= pending.grafted
 
     def _make(self, pending: _Pending) -> None:
@@ -214,8 +216,8 @@ class Checkpoints:
             graft=graft,
         )
         tree = walk.store(self._selection, self._base.tree if self._base else None)
-        late = walk.left_out & pending.paths
-        self._put_back(_Pending(paths=late))
+        late = {path for path in pending.paths if path in walk.left_out}
+        self._put_back(_Pending(paths=PathList(late)))
         begun = sum(file.stored.size for file in unfinished)
         old = not pending.grafted and begun == self._begun
         if old and all(record.beside for record in edition.records):

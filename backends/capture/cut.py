@@ -14,10 +14,12 @@ them last. The journal goes on vouching for what arrived and is left out.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from backends.errors import BackendError, LocalDiskFull, SshError, TransferError
+from backends.pathlist import PathList
 from backends.repository.tree import Node, NodeType
 from backends.source_errors import SnapshotLost
 from backends.types import Arrival, Omission, PullReport
@@ -117,6 +119,6 @@ def joined(first: PullReport, again: PullReport) -> PullReport:
 
 
 def _united(
-    first: frozenset[bytes] | None, again: frozenset[bytes] | None
-) -> frozenset[bytes] | None:
-    return None if first is None or again is None else first | again
+    first: Iterable[bytes] | None, again: Iterable[bytes] | None
+) -> Iterable[bytes] | None:
+    return None if first is None or again is None else PathList(chain(first, again))

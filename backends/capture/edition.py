@@ -9,7 +9,7 @@ names of a hard-linked file, and a first second name for a file that had one.
 import os
 import stat as file_type
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from backends.capture.entries import FileRecord, ImageTotals
@@ -100,7 +100,7 @@ class Edition:
     records: list[FileRecord] = field(default_factory=list)
 
 
-def plan_edition(image: bytes, base: ImageBase, changed: Collection[bytes]) -> Edition:
+def plan_edition(image: bytes, base: ImageBase, changed: Iterable[bytes]) -> Edition:
     """What is to be looked at after rsync has changed these paths.
 
     Raises:

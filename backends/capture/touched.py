@@ -17,6 +17,19 @@ class Touched:
         root = cls()
         for path in paths:
             place: Touched = root
-            for name in path.split(b"/"):
-                place = place.below.setdefault(name, Touched())
+            *folders, last = path.split(b"/")
+            for name in folders:
+                place = place.enter(name)
+            place.below.setdefault(last, _NOTHING_BELOW)
         return root
+
+    def enter(self, name: bytes) -> "Touched":
+        """One of its entries, of which something below is to be looked at."""
+        found = self.below.get(name, _NOTHING_BELOW)
+        if found is _NOTHING_BELOW:
+            found = self.below[name] = Touched()
+        return found
+
+
+#: Most entries are files, and one for all of them takes next to no memory. It stays empty.
+_NOTHING_BELOW = Touched()

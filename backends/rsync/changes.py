@@ -7,6 +7,7 @@ prints none for the other names of a hard-linked file whose attributes change or
 loses a name.
 """
 
+from backends.pathlist import PathList
 from backends.rsync.output import Change, ChangeKind
 from backends.types import Arrival
 
@@ -18,7 +19,7 @@ class ChangedPaths:
     """Collects them; used by one thread at a time."""
 
     def __init__(self) -> None:
-        self._paths: set[bytes] | None = set()
+        self._paths: PathList | None = PathList()
 
     def note(self, event: Arrival | Change | None) -> None:
         """Take a line in; None is one that is not understood, and may have hidden another."""
@@ -35,6 +36,6 @@ class ChangedPaths:
         """Something may have changed without a line."""
         self._paths = None
 
-    def all(self) -> frozenset[bytes] | None:
-        """Every path; None where one may be missing."""
-        return None if self._paths is None else frozenset(self._paths)
+    def all(self) -> PathList | None:
+        """Every path, some perhaps more than once; None where one may be missing."""
+        return self._paths

@@ -8,7 +8,8 @@ def noted(*lines: bytes) -> frozenset[bytes] | None:
     paths = ChangedPaths()
     for line in lines:
         paths.note(parse_line(line))
-    return paths.all()
+    found = paths.all()
+    return None if found is None else frozenset(found)
 
 
 def test_every_kind_of_line_names_what_it_changed() -> None:
