@@ -118,7 +118,5 @@ def joined(first: PullReport, again: PullReport) -> PullReport:
     )
 
 
-def _united(
-    first: Iterable[bytes] | None, again: Iterable[bytes] | None
-) -> Iterable[bytes] | None:
+def _united(first: Iterable[bytes] | None, again: Iterable[bytes] | None) -> Iterable[bytes] | None:
     return None if first is None or again is None else PathList(chain(first, again))

@@ -23,7 +23,7 @@ class Waiting:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._file = tempfile.TemporaryFile(dir=folder)
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
         except OSError as error:
             raise _unusable(error, folder) from error
         self._folder = folder
