@@ -9,7 +9,7 @@ _WIDTH = 40
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], texts: int = 1) -> list[str]:
     """Lines of a table; the first `texts` columns are words and stand left, the rest right."""
-    lines = [tuple(headings), *map(tuple, rows)]
+    lines = [tuple(cell.replace("|", r"\|") for cell in row) for row in (headings, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = [
         "-" * width if at < texts else "-" * (max(2, width) - 1) + ":"
