@@ -12,10 +12,10 @@ WORKERS ?= 2
 # One more than there are processors: many tests wait for a server or a clock.
 TESTERS ?= $(shell echo $$(($$(nproc) + 1)))
 
-.PHONY: help demo test check format bench soak venv packages constraints clean
+.PHONY: help demo test check format bench bench-report soak venv packages constraints clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: venv ## The whole thing on this machine, in a folder of its own (.demo, or DEMO_DIR)
 	@deploy/bootstrap packages rsync openssh-server
@@ -48,6 +48,11 @@ bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps 
 	done; \
 	run bench_idle; \
 	if [ -n "$$missed" ]; then echo "Goals missed, or no result:$$missed" >&2; exit 1; fi
+
+bench-report: packages venv ## The same of backups and restores only, kept in tests/benchmarks/reports
+	@deploy/bootstrap packages iproute2 zstd
+	@$(BIN)/python -m tests.benchmarks.bench_capture --measure all --rivals rsync,restic $(BENCH) \
+	  --report "tests/benchmarks/reports/capture-$$(git describe --always --abbrev=8 --exclude='*').md"
 
 soak: venv ## Play 10,000 simulated server-years, and report on them
 	@$(BIN)/python -m tests.simulation.soak --server-years 10000 --workers $(WORKERS) \
