@@ -6,6 +6,7 @@ same time.
 """
 
 from backends.capture.staging import Staging
+from backends.repository.allocator import return_freed_packs
 from daemon.domain.identifier import new_run_id
 from daemon.domain.run import Run, RunKind, RunState
 from daemon.domain.verification import Depth
@@ -55,6 +56,7 @@ def back_up(
         LapseguardError: the reason to stop, where nothing had arrived by then.
         BackendError, LapseguardError: what stopped it; recorded as the run's failure.
     """
+    return_freed_packs()  # before the first thread begins
     with tools.units(read_only=True) as work:
         server = work.servers.get(name)
         contracts = work.contracts.of_server(name)
