@@ -69,13 +69,14 @@ class Contest:
     def _run(self, contestant: Contestant, step: Step) -> None:
         if not contestant.does(step):
             return
-        contestant.prepare(step)
-        self._note(step, settle(cold=self.cold))
         try:
+            contestant.prepare(step)
+            self._note(step, settle(cold=self.cold))
             cost = contestant.save(step, self.rig.look)
         except CommandFailed as error:
             say(f"{self.tree.name}, {step.value}: {contestant.name}: {error}")
-            self._note(step, f"{contestant.name} FAILED at least once: {error}")
+            told = str(error).replace(str(self.rig.scratch), "…")
+            self._note(step, f"{contestant.name} FAILED at least once: {told}")
             return
         say(f"{self.tree.name}, {step.value}: {contestant.name} {cost.seconds:.2f} s")
         self._costs[step][contestant.name].append(cost)

@@ -1,6 +1,6 @@
 """Ours as it is used most: a daemon that is up and idle, and learns that a copy is wanted."""
 
-import signal
+import os
 import socket
 import sqlite3
 import subprocess
@@ -70,7 +70,12 @@ class Served(Lapseguard):
         self._contract = ""
 
     def prepare(self, step: Step) -> None:
-        """Start the daemon while nothing is wanted, and wait until it has looked around."""
+        """Start the daemon while nothing is wanted, and wait until it has looked around.
+
+        Raises:
+            CommandFailed: it does not become ready.
+        """
+        self._end_daemon()
         if self._contract:
             self._do("contract", "close", self._contract, "--reason", "the next step comes")
         self._contract = f"for-{step.name.lower()}"
@@ -81,11 +86,14 @@ class Served(Lapseguard):
         ):
             hearing.bind(address)
             hearing.settimeout(_READY_SECONDS)
-            env = {"NOTIFY_SOCKET": address.replace("\0", "@")}
-            argv = ("env", *(f"{k}={v}" for k, v in env.items()), *self.call(), "--log-json", "run")
-            self._daemon = subprocess.Popen(argv, stdout=log, stderr=log)
-            while b"READY=1" not in hearing.recv(1 << 16):
-                pass
+            env = {**os.environ, "NOTIFY_SOCKET": address.replace("\0", "@")}
+            argv = (*self.call(), "--log-json", "run")
+            self._daemon = subprocess.Popen(argv, env=env, stdout=log, stderr=log)
+            try:
+                while b"READY=1" not in hearing.recv(1 << 16):
+                    pass
+            except TimeoutError:
+                raise CommandFailed("the daemon does not become ready") from None
         time.sleep(_IDLE_SECONDS)
 
     def command(self, step: Step) -> Command:
@@ -120,10 +128,15 @@ class Served(Lapseguard):
         super().end()
 
     def _end_daemon(self) -> None:
-        if self._daemon is not None:
-            self._daemon.send_signal(signal.SIGTERM)
+        if self._daemon is None:
+            return
+        self._daemon.terminate()
+        try:
             self._daemon.wait(_READY_SECONDS)
-            self._daemon = None
+        except subprocess.TimeoutExpired:
+            self._daemon.kill()
+            self._daemon.wait()
+        self._daemon = None
 
     def _await(self, before: str | None) -> tuple[Found, float]:
         """The run that followed `before`, verified, and when it was seen to be."""
