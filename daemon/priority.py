@@ -6,10 +6,9 @@ from then on: so it is set once, before anything else is started.
 
 import os
 
-import structlog
-
 from backends.errors import LocalError
 from backends.process import run
+from daemon.log import LOG
 from daemon.settings.model import IoPriority
 
 #: As `ionice` has them: class, and level within it.
@@ -32,4 +31,4 @@ def give_way(nice: int, io_priority: IoPriority) -> None:
         run(words, timeout=_SECONDS, check=True)
     except LocalError as error:
         # Safe to go on: others are slower then, and nothing is wrong.
-        structlog.get_logger("lapseguard").warning("priority.unchanged", message=str(error))
+        LOG.warning("priority.unchanged", message=str(error))

@@ -10,13 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 from typing import Final
 
-import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from daemon.clock import Clock
+from daemon.log import LOG
 
-_LOG = structlog.get_logger("lapseguard")
 #: Wall and monotonic time may drift apart by this much between two looks, by slewing alone.
 _DRIFT: Final = 1.0
 
@@ -74,8 +73,8 @@ class Ticks:
 
 def _report(event: JobExecutionEvent) -> None:
     if event.code == EVENT_JOB_MISSED:
-        _LOG.warning("tick.missed", tick=event.job_id, due=event.scheduled_run_time.isoformat())
+        LOG.warning("tick.missed", tick=event.job_id, due=event.scheduled_run_time.isoformat())
         return
-    _LOG.error(
+    LOG.error(
         "tick.failed", tick=event.job_id, error=repr(event.exception), exc_info=event.exception
     )

@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import structlog
 from sqlalchemy import make_url
 
 from daemon.bootstrap import Application, backup_tools, verification_tools
@@ -17,6 +16,7 @@ from daemon.domain.instant import shift
 from daemon.domain.planner import plan_present
 from daemon.domain.present import Bearing, Present, take_bearing
 from daemon.errors import DatabaseError, ExitCode, LapseguardError
+from daemon.log import LOG
 from daemon.notification import Notification
 from daemon.orders import Orders
 from daemon.providers import provider_tools
@@ -36,7 +36,6 @@ from daemon.services.vigil import Glance, Vigil
 from daemon.services.workforce import Workforce
 from daemon.settings import Configuration
 
-_LOG = structlog.get_logger("lapseguard")
 #: From the order to end until every run has kept what had arrived; the unit grants more.
 CHECKPOINT_BUDGET: Final = RUN_BUDGET + timedelta(seconds=30)
 #: Between two looks at the database: what bounds how late anything is noticed.
@@ -150,7 +149,7 @@ class Service:
         """Be the only daemon of a database that is one file; see `Presence.await_alone`."""
 
         def tell(what: str) -> None:
-            _LOG.warning("service.waiting", message=what)
+            LOG.warning("service.waiting", message=what)
             self._notification.alive(what)
 
         def wait(seconds: float) -> bool:
@@ -168,19 +167,19 @@ class Service:
         ticks.every(_MEASURE, "measure", self.measure)
         ticks.every(_VERIFY, "verify", self.verify)
         ticks.every(_COPIES, "copies", self.look_after_copies)
-        _LOG.info("service.started", host=socket.gethostname())
+        LOG.info("service.started", host=socket.gethostname())
         ticks.start()
         try:
             while not self._orders.end.is_set():
                 self._orders.wait(_WATCH_SECONDS)
                 if ticks.keep_up():
-                    _LOG.warning("clock.stepped")
+                    LOG.warning("clock.stepped")
                     self._vigil.call()
             return self._wind_down()
         finally:
             ticks.stop()
             self._presence.leave()
-            _LOG.info("service.ended")
+            LOG.info("service.ended")
 
     def pulse(self) -> None:
         """One look at the database; a sweep if it is time; the word that we are alive."""
@@ -245,7 +244,7 @@ class Service:
             self._vigil.failed(self._clock.monotonic())
             return
         except Exception as error:  # noqa: BLE001 - a sweep that breaks is told of and done again
-            _LOG.error("sweep.failed", error=repr(error), exc_info=error)
+            LOG.error("sweep.failed", error=repr(error), exc_info=error)
             self._vigil.failed(self._clock.monotonic())
             return
         self._application.pacing.share(swept.part)
@@ -264,7 +263,7 @@ class Service:
         try:
             read = self._reread()
         except LapseguardError as error:
-            _LOG.error("settings.refused", message=str(error), hint=error.hint)
+            LOG.error("settings.refused", message=str(error), hint=error.hint)
         else:
             self._adopt(read)
         self._notification.ready()
@@ -272,12 +271,12 @@ class Service:
     def _adopt(self, read: Configuration) -> None:
         kept = self._application.configuration.settings.daemon
         if read.settings.daemon != kept:
-            _LOG.warning("settings.postponed", message="[daemon] is read at the next start only.")
+            LOG.warning("settings.postponed", message="[daemon] is read at the next start only.")
         settings = read.settings.model_copy(update={"daemon": kept})
         configuration = replace(read, settings=settings)
         self._application = self._application.reconfigured(configuration)
         self._vigil.call()
-        _LOG.info("settings.reloaded", files=[str(file) for file in read.files])
+        LOG.info("settings.reloaded", files=[str(file) for file in read.files])
 
     def _carry_out(self, assignment: Assignment, stopping: Stopping) -> None:
         """One run. Its share of the bandwidth follows the time of the day, so it is no constant."""
@@ -291,7 +290,7 @@ class Service:
         self._reverifier.give_way()
         self._workforce.close()
         self._copies.close(_HURRY_SECONDS)
-        _LOG.info("service.ending", runs=sorted(self._workforce.servers()))
+        LOG.info("service.ending", runs=sorted(self._workforce.servers()))
         until = self._clock.monotonic() + CHECKPOINT_BUDGET.total_seconds()
         while not self._workforce.wait(0):
             if self._orders.hurry.is_set() or self._clock.monotonic() > until:
@@ -303,17 +302,17 @@ class Service:
     def _leave_behind(self) -> ExitCode:
         if self._workforce.wait(_HURRY_SECONDS):
             return ExitCode.DONE
-        _LOG.warning("run.left_behind", servers=sorted(self._workforce.servers()))
+        LOG.warning("run.left_behind", servers=sorted(self._workforce.servers()))
         return ExitCode.INTERRUPTED
 
     def _note_absence(self, error: DatabaseError) -> None:
         if not self._is_away:
-            _LOG.error("database.lost", message=str(error), hint=error.hint)
+            LOG.error("database.lost", message=str(error), hint=error.hint)
         self._is_away = True
 
     def _note_return(self) -> None:
         if self._is_away:
-            _LOG.info("database.back")
+            LOG.info("database.back")
             self._is_away = False
             self._vigil.call()
 
@@ -336,4 +335,4 @@ def _database_file(configuration: Configuration) -> Path | None:
 
 
 def _warn(message: str) -> None:
-    _LOG.warning("store.waited", message=message)
+    LOG.warning("store.waited", message=message)

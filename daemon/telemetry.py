@@ -8,13 +8,14 @@ take the same way, but only from warnings on: at finer levels some of them print
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
-
+from daemon.log import prepare_log
 from daemon.printable import printable, printable_lines
 from daemon.secrets import Secret
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
 
 _MASK: Final = "***"
 #: A value under a key that contains one of these is never shown, whatever its type.
@@ -31,22 +32,9 @@ def configure_logging(*, verbosity: int, as_json: bool, stream: TextIO | None = 
     """
     stream = stream or sys.stderr
     level = _level(verbosity, as_json=as_json)
-    structlog.configure(
-        processors=[*_shared(), *_rendering(as_json=as_json, stream=stream)],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
-        cache_logger_on_first_use=False,
-    )
+    prepare_log(level, lambda: _set_up(level, as_json=as_json, stream=stream))
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_shared(),
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(as_json=as_json, stream=stream),
-            ],
-        )
-    )
+    handler.setFormatter(_LateFormatter(as_json=as_json, stream=stream))
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
 
 
@@ -65,7 +53,47 @@ def _level(verbosity: int, *, as_json: bool) -> int:
     return levels[min(max(verbosity, int(as_json)), 2)]
 
 
-def _shared() -> list[Processor]:
+def _set_up(level: int, *, as_json: bool, stream: TextIO) -> None:
+    import structlog  # noqa: PLC0415 - see `daemon.log`
+
+    structlog.configure(
+        processors=[*_shared(), *_rendering(as_json=as_json, stream=stream)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+class _LateFormatter(logging.Formatter):
+    """Makes other libraries' records look like ours; loads what it needs with the first one."""
+
+    def __init__(self, *, as_json: bool, stream: TextIO) -> None:
+        super().__init__()
+        self._as_json = as_json
+        self._stream = stream
+        self._inner: logging.Formatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As the library's own does it."""
+        if self._inner is None:
+            self._inner = self._make()
+        return self._inner.format(record)
+
+    def _make(self) -> logging.Formatter:
+        from structlog.stdlib import ProcessorFormatter  # noqa: PLC0415 - see `daemon.log`
+
+        return ProcessorFormatter(
+            foreign_pre_chain=_shared(),
+            processors=[
+                ProcessorFormatter.remove_processors_meta,
+                *_rendering(as_json=self._as_json, stream=self._stream),
+            ],
+        )
+
+
+def _shared() -> "list[Processor]":
+    import structlog  # noqa: PLC0415 - see `daemon.log`
+
     return [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -76,20 +104,22 @@ def _shared() -> list[Processor]:
     ]
 
 
-def _rendering(*, as_json: bool, stream: TextIO) -> list[Processor]:
+def _rendering(*, as_json: bool, stream: TextIO) -> "list[Processor]":
+    import structlog  # noqa: PLC0415 - see `daemon.log`
+
     if as_json:
         return [structlog.processors.JSONRenderer(default=str)]
     return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)]
 
 
-def _mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _mask_secrets(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
     for key, value in event.items():
         if isinstance(value, Secret) or any(word in key.lower() for word in _SECRET_WORDS):
             event[key] = _MASK
     return event
 
 
-def _escape_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _escape_values(_logger: "WrappedLogger", _method: str, event: "EventDict") -> "EventDict":
     """Keep names of files from writing to the terminal or forging a second line."""
     for key, value in event.items():
         if key == "exception":

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Final, Protocol
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -31,6 +30,7 @@ from daemon.cli.output import Output, size, span
 from daemon.cli.pace import Pace, RestoreStanding, RestoreStep, RestoreTotal
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
+from daemon.log import LOG
 from daemon.printable import printable_lines
 from daemon.services.progress import Gauge, RunWatcher
 from daemon.services.proof_watcher import Step
@@ -129,7 +129,7 @@ class Events(RunLog):
     @contextmanager
     def restoring(self, total: RestoreTotal) -> Iterator[RestoreStep]:
         """`restore.progressed` every ten seconds, and at the end."""
-        pace, log = Pace(total), structlog.get_logger("lapseguard")
+        pace, log = Pace(total), LOG
 
         def tell() -> None:
             now = pace.read()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from daemon.cli.output import Output
 from daemon.cli.progress import Events, Silent, Terminal, display_of
 from daemon.domain.provider_copy import ProviderCopy
+from daemon.log import LOG
 from daemon.printable import printable_lines
 
 _WHOLE: Final = 100
@@ -51,9 +51,7 @@ def _bar() -> Iterator[Told]:
 
 
 def _log(copy: ProviderCopy) -> None:
-    structlog.get_logger("lapseguard").info(
-        "provider_copy.progressed", server=copy.server, run=copy.run, progress=copy.progress
-    )
+    LOG.info("provider_copy.progressed", server=copy.server, run=copy.run, progress=copy.progress)
 
 
 class _Lines:

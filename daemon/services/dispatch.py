@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-import structlog
-
 from daemon.domain.identifier import new_run_id
 from daemon.domain.plan import Demand
 from daemon.errors import ClaimLost, DatabaseError, RunActive
+from daemon.log import LOG
 from daemon.services.allotment import Assignment
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.claim import Claim, claim_run
@@ -15,7 +14,6 @@ from daemon.services.progress import Reporting
 from daemon.services.run_log import RunLog
 from daemon.services.stopping import Stopping
 
-_LOG = structlog.get_logger("lapseguard")
 #: Seconds between two events about a capture under way.
 _PROGRESS_SECONDS = 60.0
 
@@ -35,7 +33,7 @@ def dispatch(
     """
     demand = assignment.planned.demand
     log = RunLog(every=_PROGRESS_SECONDS, server=demand.server)
-    _LOG.info("run.started", server=demand.server, reason=demand.explanation)
+    LOG.info("run.started", server=demand.server, reason=demand.explanation)
     tools = make_tools()
     try:
         back_up(
@@ -49,9 +47,9 @@ def dispatch(
             bandwidth=assignment.bandwidth,
         )
     except RunActive as error:
-        _LOG.info("run.left", server=demand.server, message=str(error))
+        LOG.info("run.left", server=demand.server, message=str(error))
     except ClaimLost as error:
-        _LOG.warning("run.lost", server=demand.server, message=str(error))
+        LOG.warning("run.lost", server=demand.server, message=str(error))
     except DatabaseError:
         raise
     except BaseException as error:  # noqa: BLE001 - put on record; nothing may end the service
@@ -62,7 +60,7 @@ def _see_on_record(tools: BackupTools, demand: Demand, log: RunLog, error: BaseE
     """A failure before there was a run is a failed run as well: the next attempt waits for it."""
     if log.run is not None and log.run.is_final:
         return
-    _LOG.error("run.broke", server=demand.server, error=repr(error), exc_info=error)
+    LOG.error("run.broke", server=demand.server, error=repr(error), exc_info=error)
     if log.run is None:
         run = claim_run(
             tools.units,

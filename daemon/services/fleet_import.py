@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import structlog
-
 from daemon.clock import Clock
 from daemon.domain.contract import Contract, Renewal
 from daemon.domain.difference import Changed, FleetDifference, compare, warnings
 from daemon.domain.fleet import Fleet, Problem
+from daemon.log import LOG
 from daemon.services.fate_guard import FateGuard
 from daemon.services.fleet_building import build
 from daemon.services.fleet_checks import check
@@ -20,7 +19,6 @@ from daemon.services.fleet_toml import read_toml
 from daemon.services.units import Units
 from daemon.store.unit_of_work import UnitOfWork
 
-_LOG = structlog.get_logger()
 _PIECE = 1000
 
 #: Hears how far an import is: what is being done, how much of it is done, and of how much.
@@ -147,7 +145,7 @@ class FleetImport:
 
     def _log(self, report: ImportReport) -> None:
         servers, contracts = report.difference.servers, report.difference.contracts
-        _LOG.info(
+        LOG.info(
             "fleet.imported",
             servers_added=len(servers.added),
             servers_changed=len(servers.changed),

@@ -6,19 +6,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from backends.errors import BackendError
 from daemon.clock import Clock
 from daemon.domain.host import Host
 from daemon.domain.outlook import Outlook
 from daemon.errors import DaemonActive, DatabaseError, LapseguardError
+from daemon.log import LOG
 from daemon.services.backup import BackupTools
 from daemon.services.measurement import measure_server
 from daemon.services.ownership import is_gone
 from daemon.services.units import Units
 
-_LOG = structlog.get_logger("lapseguard")
 #: A server that was asked for its size is not asked again for so long.
 _REST: Final = timedelta(hours=6)
 #: Others count on a daemon that they heard of within so long.
@@ -91,7 +89,7 @@ class Presence:
                 unit.hosts.leave(self._owner)
                 unit.commit()
         except DatabaseError as error:
-            _LOG.warning("host.stayed", message=str(error))
+            LOG.warning("host.stayed", message=str(error))
 
     def _is_gone(self, owner: str) -> bool:
         return owner == self._owner or is_gone(owner, self._owner)
@@ -132,9 +130,9 @@ class Surveyor:
         try:
             size = measure_server(self._make_tools(), server)
         except (LapseguardError, BackendError) as error:
-            _LOG.info("server.unmeasured", server=server, message=str(error))
+            LOG.info("server.unmeasured", server=server, message=str(error))
         else:
-            _LOG.info("server.measured", server=server, bytes=size)
+            LOG.info("server.measured", server=server, bytes=size)
         return server
 
 
@@ -164,7 +162,7 @@ class Orphans:
         """Log what has become an orphan since the last look."""
         found = orphaned_staging(staging, servers)
         for name in sorted(found - self._told):
-            _LOG.warning(
+            LOG.warning(
                 "staging.orphaned",
                 folder=str(staging / name),
                 message="Its server is not registered any more; remove it if it is not needed.",

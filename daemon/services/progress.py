@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-import structlog
-
 from backends.capture.progress import CaptureProgress
 from daemon.clock import Clock
 from daemon.domain.progress import Progress
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
 from daemon.errors import DatabaseError
+from daemon.log import LOG
 from daemon.services.proof_watcher import ProofWatcher, Step
 from daemon.services.repetition import repeat
 from daemon.services.units import Units
@@ -152,4 +151,4 @@ class Reporting:
                 unit.commit()
         except DatabaseError as error:
             # Safe to go on: nothing depends on it, and the next reading is due in seconds.
-            structlog.get_logger("lapseguard").debug("progress.unrecorded", message=str(error))
+            LOG.debug("progress.unrecorded", message=str(error))

@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-import structlog
-
 from backends.errors import BackendError
 from daemon.clock import Clock
 from daemon.domain.copy_retention import pause_before_look, replaced_copies
@@ -22,9 +20,9 @@ from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.provider_copy import CopyState, PlannedCopy, ProviderCopy
 from daemon.domain.rescue import snapshots_end
 from daemon.errors import LapseguardError
+from daemon.log import LOG
 from daemon.services.provider_making import ProviderTools, begin_copy, look_again, remove_copy
 
-_LOG = structlog.get_logger("lapseguard")
 #: Questions to providers at the same time; the others have their turn at the next look.
 _AT_ONCE: Final = 4
 #: A server about which not even a failure could be put on record is left alone for so long.
@@ -129,17 +127,17 @@ class CopyWatch:
         except LapseguardError as error:
             # Somebody else does it, or a person has changed what is on record meanwhile.
             self._put_off(server, _REST)
-            _LOG.info("provider_copy.left", server=server, message=str(error))
+            LOG.info("provider_copy.left", server=server, message=str(error))
         except Exception as error:  # noqa: BLE001 - no server may keep the others from their turn
             self._put_off(server, _REST)
-            _LOG.error("provider_copy.broke", server=server, error=repr(error), exc_info=error)
+            LOG.error("provider_copy.broke", server=server, error=repr(error), exc_info=error)
         finally:
             with self._changed:
                 self._busy.discard(server)
                 self._changed.notify_all()
 
     def _begin(self, planned: PlannedCopy) -> None:
-        _LOG.info("provider_copy.started", server=planned.server, reason=planned.explanation)
+        LOG.info("provider_copy.started", server=planned.server, reason=planned.explanation)
         copy = begin_copy(
             self._make_tools(),
             planned.server,
@@ -161,7 +159,7 @@ class CopyWatch:
         try:
             _tell(remove_copy(self._make_tools(), before.run))
         except (LapseguardError, BackendError) as error:
-            _LOG.warning("provider_copy.kept", run=before.run, message=str(error))
+            LOG.warning("provider_copy.kept", run=before.run, message=str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +182,7 @@ def _watched(able: Iterable[tuple[Outlook, Policy]], now: datetime) -> Iterator[
 
 
 def _tell(copy: ProviderCopy) -> None:
-    say = _LOG.info if copy.problem is None else _LOG.warning
+    say = LOG.info if copy.problem is None else LOG.warning
     say(
         f"provider_copy.{copy.state.value}",
         server=copy.server,

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from daemon.clock import Clock
 from daemon.domain.acknowledgement import Acknowledgement, Decision
 from daemon.domain.contract import Contract, ContractState, Expiry, close, renew
@@ -15,12 +13,11 @@ from daemon.domain.preset import RenewalBasis
 from daemon.domain.server import Server
 from daemon.domain.term import prolong
 from daemon.errors import InvalidValue, UnknownTimeZone
+from daemon.log import LOG
 from daemon.services.contract_facts import ContractFacts, ContractRecord, NewContract, facts_of
 from daemon.services.fate_guard import FateGuard, Surroundings
 from daemon.services.units import Units
 from daemon.store.unit_of_work import UnitOfWork
-
-_LOG = structlog.get_logger()
 
 
 class Registry:
@@ -51,7 +48,7 @@ class Registry:
         with self._units() as unit:
             unit.servers.add(server)
             unit.commit()
-        _LOG.info("server.added", server=server.name, host=server.host)
+        LOG.info("server.added", server=server.name, host=server.host)
 
     def servers(self) -> tuple[Server, ...]:
         """All registered servers, by name."""
@@ -93,7 +90,7 @@ class Registry:
             )
             unit.servers.update(server)
             unit.commit()
-        _LOG.info("server.updated", server=name)
+        LOG.info("server.updated", server=name)
         return server
 
     def remove_server(self, name: str) -> None:
@@ -106,7 +103,7 @@ class Registry:
         with self._units() as unit:
             unit.servers.remove(name)
             unit.commit()
-        _LOG.info("server.removed", server=name)
+        LOG.info("server.removed", server=name)
 
     def add_contract(self, new: NewContract, *, accept_same_fate: bool = False) -> Contract:
         """Record a contract.
@@ -127,7 +124,7 @@ class Registry:
             unit.contracts.add(contract)
             self._settle_fates(unit, contract, before, accept=accept_same_fate)
             unit.commit()
-        _LOG.info("contract.added", contract=contract.name, expiry=str(contract.expiry))
+        LOG.info("contract.added", contract=contract.name, expiry=str(contract.expiry))
         return contract
 
     def change_contract(
@@ -161,7 +158,7 @@ class Registry:
             unit.contracts.update(contract)
             self._settle_fates(unit, contract, before, accept=accept_same_fate)
             unit.commit()
-        _LOG.info("contract.updated", contract=name)
+        LOG.info("contract.updated", contract=name)
         return contract
 
     def contracts(self, *, closed: bool = False) -> tuple[ContractFacts, ...]:
@@ -282,7 +279,7 @@ class Registry:
             )
             unit.acknowledgements.record(acknowledgement)
             unit.commit()
-        _LOG.info("contract.acknowledged", contract=name, decision=decision.value)
+        LOG.info("contract.acknowledged", contract=name, decision=decision.value)
         return acknowledgement
 
     def close_contract(self, name: str, *, reason: str) -> Contract:
@@ -297,7 +294,7 @@ class Registry:
             contract = close(found, reason=reason, who=self._actor, at=self._clock.now())
             unit.contracts.record_closing(contract)
             unit.commit()
-        _LOG.info("contract.closed", contract=name, reason=reason)
+        LOG.info("contract.closed", contract=name, reason=reason)
         return contract
 
     def _renew(
@@ -343,7 +340,7 @@ def _settle_renewal(unit: UnitOfWork, contract: Contract, *, dry_run: bool) -> N
     if dry_run:
         return
     unit.commit()
-    _LOG.info("contract.renewed", contract=contract.name, until=str(contract.expiry))
+    LOG.info("contract.renewed", contract=contract.name, until=str(contract.expiry))
 
 
 def _bearing_on(unit: UnitOfWork) -> tuple[Contract, ...]:

@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
 from backends.errors import BackendError
 from daemon.clock import Clock
 from daemon.domain.outlook import Outlook, VerifiedCopy
 from daemon.domain.policy import Policy, choose_policy
 from daemon.domain.verification import Depth, Verification
 from daemon.errors import Interrupted, LapseguardError
+from daemon.log import LOG
 from daemon.services.overview import Overview
 from daemon.services.proof_watcher import Step
 from daemon.services.units import Units
 from daemon.services.verification import VerificationTools, verify_run
 
-_LOG = structlog.get_logger("lapseguard")
 #: Evidence that is older says too little about what is in the store today.
 EVIDENCE_AGE: Final = timedelta(days=7)
 #: A copy that could not be looked at is left alone for so long.
@@ -112,7 +110,7 @@ class Reverifier:
         try:
             return self._prove(wanted)
         except (LapseguardError, BackendError) as error:
-            _LOG.warning("proof.broke", run=wanted.copy.run, error=str(error))
+            LOG.warning("proof.broke", run=wanted.copy.run, error=str(error))
             return None
 
     def _checked(self, candidates: tuple[ProofWanted, ...]) -> dict[str, datetime]:
@@ -124,7 +122,7 @@ class Reverifier:
         record = Overview(units=self._units, clock=self._clock).run(wanted.copy.run)
         tools = self._make_tools(self._stop)
         found = verify_run(tools, record, wanted.depth, GivingWay(self._stop))
-        say = _LOG.error if found.problems else _LOG.info
+        say = LOG.error if found.problems else LOG.info
         say(
             f"verification.{found.outcome.value}",
             run=found.run,

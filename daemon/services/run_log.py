@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import structlog
-
 from daemon.domain.progress import Progress, progress_json
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
+from daemon.log import LOG
 from daemon.services.progress import Gauge
 from daemon.services.proof_watcher import Step
 from daemon.services.repetition import repeat
@@ -24,7 +23,7 @@ class RunLog:
         """Say how far the capture is every so many seconds; `known` is part of each event."""
         self.run: Run | None = None
         self._every = every
-        self._log = structlog.get_logger("lapseguard").bind(**known)
+        self._log = LOG.bind(**known)
 
     @property
     def wants_estimate(self) -> bool:

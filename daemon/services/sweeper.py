@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import structlog
-
 from daemon.domain.garbage import paused_collection
 from daemon.domain.host import Host
 from daemon.domain.outlook import Outlook
@@ -14,14 +12,13 @@ from daemon.domain.plan import Assumptions, Limits, Plan, PlannedRun
 from daemon.domain.policy import Policy
 from daemon.domain.present import Present
 from daemon.domain.sighting import Sightings, sight
+from daemon.log import LOG
 from daemon.services.allotment import Company, assign
 from daemon.services.ownership import is_gone
 from daemon.services.planning import Planning
 from daemon.services.sweep import choose, left_to_others
 from daemon.services.units import Units
 from daemon.services.workforce import Workforce
-
-_LOG = structlog.get_logger("lapseguard")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +207,6 @@ def _can_be_planned(outlook: Outlook, attempt: Callable[[Sequence[Outlook]], Pla
     try:
         attempt([outlook])
     except Exception as error:  # noqa: BLE001 - a defect that one server shows; told, and left out
-        _LOG.error("plan.broke", server=outlook.server, error=repr(error), exc_info=error)
+        LOG.error("plan.broke", server=outlook.server, error=repr(error), exc_info=error)
         return False
     return True

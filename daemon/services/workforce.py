@@ -5,14 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from daemon.clock import Clock
 from daemon.errors import Interrupted, RunPaused
+from daemon.log import LOG
 from daemon.services.allotment import Assignment
 from daemon.services.stopping import Stopping
 
-_LOG = structlog.get_logger("lapseguard")
 #: Seconds in which a server whose run could not even be put on record is left alone.
 _REST: Final = 30.0
 
@@ -81,7 +79,7 @@ class Workforce:
         with self._changed:
             worker = self._workers.get(server)
         if worker is not None and not worker.stopping.asked.is_set():
-            _LOG.info("run.paused", server=server)
+            LOG.info("run.paused", server=server)
             worker.stopping.ask(RunPaused("A more urgent run needed its slot."))
 
     def close(self) -> None:
@@ -109,7 +107,7 @@ class Workforce:
         try:
             self._work(worker.assignment, worker.stopping)
         except BaseException as error:  # noqa: BLE001 - no server may stop the others
-            _LOG.error("run.broke", server=server, error=repr(error), exc_info=error)
+            LOG.error("run.broke", server=server, error=repr(error), exc_info=error)
             with self._changed:
                 self._resting[server] = self._clock.monotonic() + _REST
         finally:
