@@ -1,10 +1,10 @@
 """One blob: compressed, sealed, and proven to decode before anything else sees it."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Final
+from typing import Final, TypeAlias
 
 from backends.errors import MemoryFault, RepositoryDamaged
 from backends.repository.crypto import OVERHEAD, Buffer, MasterKey
@@ -13,6 +13,12 @@ from backends.types import BlobId
 
 #: Plain bytes of one blob that we are willing to hold; restic's trees of a million files fit.
 LARGEST_BLOB: Final = 1 << 30
+#: Plain bytes opened at a time: they stay in the processor's cache until they are hashed, and
+#: their memory is taken again and again in place of fresh pages.
+_BATCH: Final = 1 << 20
+
+#: A blob as a pack has it: its sealed bytes, its plain length where compressed, its id.
+Piece: TypeAlias = tuple[Buffer, int | None, bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +96,36 @@ def open_blob(
     return plain
 
 
+def open_blobs(master: MasterKey, pieces: Sequence[Piece]) -> list[bytes]:
+    """Likewise for many small blobs at a time; other threads run while they are decompressed.
+
+    Raises:
+        RepositoryDamaged: one of them is not what its name says; `open_blob` tells which.
+    """
+    contents = _open_many(master, pieces)
+    for content, (_, _, name) in zip(contents, pieces, strict=True):
+        if hashlib.sha256(content).digest() != name:
+            raise RepositoryDamaged(
+                f"Blob {name.hex()[:8]} does not have the checksum in its name."
+            )
+    return contents
+
+
+def batch_pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Cut into batches for `open_blobs`, in order; what is large comes alone."""
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        plain = plain_length(len(piece[0]), piece[1])
+        if batch and size + plain > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(piece)
+        size += plain
+    if batch:
+        yield batch
+
+
 def plain_length(length: int, uncompressed_length: int | None) -> int:
     """Plain bytes of a blob that takes `length` bytes in its pack."""
     return length - OVERHEAD if uncompressed_length is None else uncompressed_length
@@ -129,25 +165,22 @@ def _seal_many(
 
 def _are_sound(master: MasterKey, blobs: list[SealedBlob]) -> bool:
     try:
-        contents = _open_many(master, blobs)
+        open_blobs(master, [(blob.sealed, blob.uncompressed_length, blob.id) for blob in blobs])
     except RepositoryDamaged:
         return False
-    return all(
-        hashlib.sha256(content).digest() == blob.id
-        for content, blob in zip(contents, blobs, strict=True)
-    )
+    return True
 
 
-def _open_many(master: MasterKey, blobs: list[SealedBlob]) -> list[bytes]:
-    contents = [master.open(blob.sealed) for blob in blobs]
-    folded = [
-        (place, blob.uncompressed_length)
-        for place, blob in enumerate(blobs)
-        if blob.uncompressed_length is not None
-    ]
-    frames, lengths = [contents[place] for place, _ in folded], [length for _, length in folded]
-    for (place, _), plain in zip(folded, decompress_many(frames, lengths), strict=True):
-        contents[place] = plain
+def _open_many(master: MasterKey, pieces: Sequence[Piece]) -> list[bytes]:
+    if len(pieces) == 1:
+        ((sealed, length, _),) = pieces
+        plain = master.open(sealed)
+        return [plain if length is None else _unfold(plain, length)]
+    contents = master.open_many([sealed for sealed, _, _ in pieces])
+    folded = [(at, length) for at, (_, length, _) in enumerate(pieces) if length is not None]
+    frames, lengths = [contents[at] for at, _ in folded], [length for _, length in folded]
+    for (at, _), plain in zip(folded, decompress_many(frames, lengths), strict=True):
+        contents[at] = plain
     return contents
 
 

@@ -125,3 +125,34 @@ class MasterKey:
             raise RepositoryDamaged("Encrypted data does not match its authentication tag.")
         ciphers.open_stream.reset_nonce(iv)
         return ciphers.open_stream.update(hidden)
+
+    def open_many(self, sealed: Sequence[Buffer]) -> list[bytes]:
+        """Likewise for many messages, at a lower price for each than one by one.
+
+        Raises:
+            RepositoryDamaged: one of them, without saying which, is not as it was sealed.
+        """
+        if any(len(each) < OVERHEAD for each in sealed):
+            raise RepositoryDamaged("A sealed message is too short.")
+        ciphers, mac_r, tag_of = self._ciphers, self.mac_r, Poly1305.generate_tag
+        views = [memoryview(each) for each in sealed]
+        ivs = [bytes(view[:IV_SIZE]) for view in views]
+        hidden = [view[IV_SIZE:-TAG_SIZE] for view in views]
+        masks = ciphers.open_nonce.update(b"".join(ivs))
+        starts = range(0, len(masks), IV_SIZE)
+        expected = [
+            tag_of(mac_r + masks[at : at + IV_SIZE], each)
+            for each, at in zip(hidden, starts, strict=True)
+        ]
+        tags = [view[-TAG_SIZE:] for view in views]
+        if not hmac.compare_digest(b"".join(expected), b"".join(tags)):
+            raise RepositoryDamaged("Encrypted data does not match its authentication tag.")
+        return _decrypt(ciphers.open_stream, ivs, hidden)
+
+
+def _decrypt(stream: CipherContext, ivs: list[bytes], hidden: list[memoryview]) -> list[bytes]:
+    plains = []
+    for iv, each in zip(ivs, hidden, strict=True):
+        stream.reset_nonce(iv)
+        plains.append(stream.update(each))
+    return plains
