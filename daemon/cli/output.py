@@ -8,19 +8,18 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.cells import cell_len
-from rich.console import Console
-from rich.text import Text
 
 from daemon.cli.invocation import invocation_of
-from daemon.cli.table import draw_records, draw_table
 from daemon.domain.duration import span as span  # noqa: PLC0414 - part of how answers look
 from daemon.domain.instant import write_second
 from daemon.errors import NotConfirmed
 from daemon.printable import printable, printable_lines
+
+if TYPE_CHECKING:  # loaded by what draws
+    from rich.console import Console
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -67,6 +66,12 @@ class Output:
         if not cells:
             self.say(empty)
             return
+        # Only here: a backup says what it has to say without a table.
+        from rich.cells import cell_len  # noqa: PLC0415 - see above
+        from rich.text import Text  # noqa: PLC0415 - likewise
+
+        from daemon.cli.table import draw_records, draw_table  # noqa: PLC0415 - likewise
+
         screen = console()
         drawn = draw_table(columns, cells, screen.width)
         if drawn is None:
@@ -103,8 +108,10 @@ class Output:
         sys.stderr.write(printable_lines(f"warning: {text}") + "\n")
 
 
-def console() -> Console:
+def console() -> "Console":
     """Standard output for tables: never wider than 100, and exactly 100 where it is no terminal."""
+    from rich.console import Console  # noqa: PLC0415 - only where something is drawn
+
     detected = Console(markup=False, highlight=False, emoji=False)
     width = min(detected.width, WIDTH) if detected.is_terminal else WIDTH
     return Console(markup=False, highlight=False, emoji=False, width=width)

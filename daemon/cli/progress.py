@@ -12,17 +12,6 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from daemon.cli.capture_output import describe
 from daemon.cli.invocation import invocation_of
@@ -38,7 +27,6 @@ from daemon.services.repetition import repeat
 from daemon.services.run_log import RunLog
 from daemon.telemetry import wants_json
 
-_REDRAW_SECONDS: Final = 0.2
 _LINE_SECONDS: Final = 10.0
 
 
@@ -149,78 +137,6 @@ class Events(RunLog):
         tell()
 
 
-class Terminal(Silent):
-    """One moving line: what is done, how fast, how long it will take."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, emoji=False, markup=False)
-
-    @property
-    def wants_estimate(self) -> bool:
-        """For the time left."""
-        return True
-
-    def warned(self, message: str) -> None:
-        """A line above the moving one."""
-        self._console.print(printable_lines(f"warning: {message}"))
-
-    @contextmanager
-    def gauging(self, gauge: Gauge) -> Iterator[None]:
-        """Files, bytes, what is safe, rate, time left, and what then remains to the deadline."""
-        with self._bar("pulling and storing", None) as (bar, line):
-
-            def redraw() -> None:
-                now = gauge.read()
-                bar.update(
-                    line,
-                    description=describe(now, rate=False),
-                    completed=now.read_bytes,
-                    total=now.expected_bytes,
-                )
-
-            with repeat(_REDRAW_SECONDS, redraw):
-                yield
-            redraw()
-
-    @contextmanager
-    def proving(self, depth: Depth, packs: int) -> Iterator[Step]:
-        """Packs done of all."""
-        with self._bar(f"proving {packs:,} packs: {depth.value}", packs, rate=False) as (bar, line):
-            yield lambda count: bar.advance(line, count)
-
-    @contextmanager
-    def restoring(self, total: RestoreTotal) -> Iterator[RestoreStep]:
-        """Files and bytes done of all, the rate, the time left."""
-        pace = Pace(total)
-        with self._bar("restoring", total.bytes) as (bar, line):
-
-            def redraw() -> None:
-                now = pace.read()
-                text = f"restoring: {now.files:,} of {total.files:,} files, {size(now.bytes)}"
-                bar.update(line, description=text, completed=now.bytes)
-
-            with repeat(_REDRAW_SECONDS, redraw):
-                yield pace.take
-            redraw()
-
-    @contextmanager
-    def _bar(
-        self, text: str, total: int | None, *, rate: bool = True
-    ) -> Iterator[tuple[Progress, TaskID]]:
-        bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=16),
-            *([TransferSpeedColumn()] if rate else []),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=self._console,
-            transient=True,
-        )
-        with bar:
-            yield bar, bar.add_task(text, total=total)
-
-
 def display_of(ctx: typer.Context, output: Output) -> Display:
     """The display that the global options and the command's own `--json` ask for."""
     invocation = invocation_of(ctx)
@@ -236,7 +152,11 @@ def choose_display(*, quiet: bool, log_json: bool) -> Display:
         return Silent()
     if log_json:
         return Events()
-    return Terminal() if sys.stderr.isatty() else PlainLines()
+    if not sys.stderr.isatty():
+        return PlainLines()
+    from daemon.cli.moving_line import Terminal  # noqa: PLC0415 - loads rich
+
+    return Terminal()
 
 
 def describe_restore(now: RestoreStanding) -> str:

@@ -9,8 +9,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from daemon.cli.moving_line import Terminal
 from daemon.cli.output import Output
-from daemon.cli.progress import Events, Silent, Terminal, display_of
+from daemon.cli.progress import Events, Silent, display_of
 from daemon.domain.provider_copy import ProviderCopy
 from daemon.log import LOG
 from daemon.printable import printable_lines
