@@ -24,9 +24,9 @@ from tests.benchmarks.capture.rig import Rig, rig
 from tests.benchmarks.capture.trees import Tree
 
 #: Seconds that a run is to take, which the lines are made for.
-_SECONDS = 40
+_SECONDS = 50
 #: Seconds between two checkpoints; as short against such a run as a minute is against a usual one.
-EVERY = 4
+EVERY = 6
 _SETTINGS = f'[capture]\ncheckpoint_every = "{EVERY}s"'
 _END_SECONDS = 600
 
