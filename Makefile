@@ -28,6 +28,7 @@ check: venv ## Linters, formatting, types and import contracts, without the test
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary tests/benchmarks/capture tests/benchmarks/bench_capture.py
 	@$(BIN)/mypy --no-error-summary --scripts-are-modules deploy/source/lapseguard-source
 	@$(BIN)/lint-imports --no-logo
 
