@@ -18,7 +18,7 @@ LARGEST_BLOB: Final = 1 << 30
 _BATCH: Final = 1 << 20
 
 #: A blob as a pack has it: its sealed bytes, its plain length where compressed, its id.
-Piece: TypeAlias = tuple[Buffer, int | None, bytes]
+Piece: TypeAlias = tuple[Buffer, int | None, BlobId]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

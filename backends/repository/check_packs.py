@@ -11,7 +11,8 @@ from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged
 from backends.repository.blob import open_blob
 from backends.repository.crypto import OVERHEAD
 from backends.repository.findings import BlobName, Findings, Problem, ProblemKind
-from backends.repository.index import Index, IndexedPack
+from backends.repository.index import Index, IndexedPack, PackOutline
+from backends.repository.judging import PackJudge
 from backends.repository.pack import (
     PACKS,
     PackedBlob,
@@ -163,10 +164,13 @@ def read_packs(repository: OpenRepository, index: Index, state: PackState) -> It
         StoreError: the store does not answer.
     """
     reading = _PackReading(repository, index, state)
-    present = (
-        listed for listed in _whole_packs(index, state.mixed) if listed.pack not in state.missing
-    )
-    yield from map_in_threads(reading.read, present, threads=_READERS)
+    present = (each for each in index.outlines() if each.pack not in state.missing)
+    single = (each for each in present if each.pack not in state.mixed)
+    yield from map_in_threads(reading.read_outlined, single, threads=_READERS)
+    if state.mixed:
+        mixed = (each for each in _whole_packs(index, state.mixed) if each.pack in state.mixed)
+        there = (each for each in mixed if each.pack not in state.missing)
+        yield from map_in_threads(reading.read, there, threads=_READERS)
 
 
 def _whole_packs(index: Index, mixed: set[bytes]) -> Iterator[IndexedPack]:
@@ -187,16 +191,29 @@ class _PackReading:
         self._index = index
         self._state = state
         self._turns = Turns()
+        self._judge = PackJudge(repository.store)
+
+    def read_outlined(self, outline: PackOutline) -> PackVerdict:
+        """Likewise, looking for what is wrong only where something is."""
+        header = outline.header()
+        if header is None:
+            return self.read(outline.listed())
+        seen = self._judge.judge(self._repository.master, outline.pack)
+        fault = seen.fault
+        if not fault and seen.header == hashlib.sha256(header).digest():
+            return PackVerdict(size=seen.size)
+        return self._read_again(outline.listed(), fault or "Header and index disagree.")
 
     def read(self, listed: IndexedPack) -> PackVerdict:
         """Read a pack, and again if it looks damaged: the line or memory may be at fault."""
         first = self._read_once(listed)
-        if not first.found:
-            return first
+        return self._read_again(listed, first.found[0][0].detail) if first.found else first
+
+    def _read_again(self, listed: IndexedPack, fault: str) -> PackVerdict:
         second = self._read_once(listed)
         if second.found:
             return second
-        detail = f"Damaged when read first, sound when read again: {first.found[0][0].detail}"
+        detail = f"Damaged when read first, sound when read again: {fault}"
         hint = _problem(ProblemKind.READ_UNSTABLE, listed.pack, detail)
         return PackVerdict(size=second.size, found=((hint, ()),))
 
@@ -211,12 +228,12 @@ class _PackReading:
             lost = _lost(self._index, self._state, pack, listed.blobs)
             return PackVerdict(size=0, found=((problem, lost),))
         with self._turns.take(pieces=len(listed.blobs), size=len(content)):
-            faults = self._judge(listed, content)
+            faults = self._faults(listed, content)
             whole = [(_problem(ProblemKind.PACK_DAMAGED, pack, fault), ()) for fault in faults]
             blobs = list(self._damaged_blobs(listed, memoryview(content)))
         return PackVerdict(size=len(content), found=(*whole, *blobs))
 
-    def _judge(self, listed: IndexedPack, content: bytes) -> Iterator[str]:
+    def _faults(self, listed: IndexedPack, content: bytes) -> Iterator[str]:
         """Sentences about the pack as a whole."""
         if hashlib.sha256(content).digest() != listed.pack:
             yield "The pack does not have the SHA-256 in its name."

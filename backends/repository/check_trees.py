@@ -8,7 +8,8 @@ from backends.repository.findings import Findings, Problem, ProblemKind, Victim
 from backends.repository.names import name_fault
 from backends.repository.pack import pack_key
 from backends.repository.reader import BlobReader, join
-from backends.repository.tree import Node, NodeType
+from backends.repository.tree import NodeType
+from backends.repository.treeoutline import TreeEntry
 from backends.types import BlobId, BlobKind
 
 _NULL = bytes(32)
@@ -49,7 +50,7 @@ class TreeCheck:
 
     def _visit(self, folder: _Folder) -> list[_Folder]:
         try:
-            nodes = self._reader.load_tree(folder.tree)
+            nodes = self._reader.outline_tree(folder.tree)
         except RepositoryDamaged as error:
             self._report_tree(folder, error)
             return []
@@ -68,7 +69,7 @@ class TreeCheck:
         )
         self._findings.add(problem, victim=folder.place)
 
-    def _check_names(self, folder: _Folder, nodes: Iterable[Node]) -> None:
+    def _check_names(self, folder: _Folder, nodes: Iterable[TreeEntry]) -> None:
         names = set[bytes]()
         for node in nodes:
             fault = name_fault(node.name) or ("it is there twice" if node.name in names else "")
@@ -76,7 +77,7 @@ class TreeCheck:
             if node.name and fault:
                 self._report_node(folder, node, ProblemKind.NAME_UNSAFE, fault)
 
-    def _check_nodes(self, folder: _Folder, nodes: Iterable[Node]) -> Iterator[_Folder]:
+    def _check_nodes(self, folder: _Folder, nodes: Iterable[TreeEntry]) -> Iterator[_Folder]:
         for node in nodes:
             if not node.name:
                 self._malformed(folder, node, "it has no name")
@@ -91,7 +92,7 @@ class TreeCheck:
             else:
                 yield _Folder(tree=node.subtree, place=_place(folder, node))
 
-    def _check_file(self, folder: _Folder, node: Node) -> None:
+    def _check_file(self, folder: _Folder, node: TreeEntry) -> None:
         if node.content is None:
             self._malformed(folder, node, "it is a file without a list of blobs")
         for blob_id in node.content or ():
@@ -102,7 +103,7 @@ class TreeCheck:
             elif self._findings.is_lost(BlobKind.DATA, blob_id):
                 self._findings.hurts(BlobKind.DATA, blob_id, _place(folder, node))
 
-    def _report_missing(self, folder: _Folder, node: Node, blob_id: BlobId) -> None:
+    def _report_missing(self, folder: _Folder, node: TreeEntry, blob_id: BlobId) -> None:
         victim = _place(folder, node)
         if self._findings.hurts(BlobKind.DATA, blob_id, victim):
             return
@@ -114,10 +115,10 @@ class TreeCheck:
         )
         self._findings.add(problem, lost=[(BlobKind.DATA, blob_id)], victim=victim)
 
-    def _malformed(self, folder: _Folder, node: Node, fault: str) -> None:
+    def _malformed(self, folder: _Folder, node: TreeEntry, fault: str) -> None:
         self._report_node(folder, node, ProblemKind.NODE_MALFORMED, fault)
 
-    def _report_node(self, folder: _Folder, node: Node, kind: ProblemKind, fault: str) -> None:
+    def _report_node(self, folder: _Folder, node: TreeEntry, kind: ProblemKind, fault: str) -> None:
         problem = Problem(
             kind=kind,
             object=f"tree blob {folder.tree.hex()}",
@@ -127,5 +128,5 @@ class TreeCheck:
         self._findings.add(problem, victim=_place(folder, node))
 
 
-def _place(folder: _Folder, node: Node) -> Victim:
+def _place(folder: _Folder, node: TreeEntry) -> Victim:
     return Victim(snapshot=folder.place.snapshot, path=join(folder.place.path, node.name))

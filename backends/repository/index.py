@@ -11,7 +11,7 @@ import orjson
 
 from backends.errors import RepositoryDamaged
 from backends.repository.blobtable import BlobTable, Place
-from backends.repository.pack import PackedBlob
+from backends.repository.pack import PackedBlob, encode_entries
 from backends.repository.unpacked import (
     ObjectKind,
     OpenRepository,
@@ -59,6 +59,24 @@ class BlobLocation:
 
     pack: bytes
     blob: PackedBlob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackOutline:
+    """A pack of one kind in an index, by the numbers of its rows there."""
+
+    pack: bytes
+    kind: BlobKind
+    rows: tuple[int, ...] = field(repr=False)
+    index: "Index" = field(repr=False)
+
+    def header(self) -> bytes | None:
+        """The plain header that it must have, or None where no pack can be as the index says."""
+        return self.index.header_of(self.kind, self.rows)
+
+    def listed(self) -> IndexedPack:
+        """All that the index says of it."""
+        return IndexedPack(pack=self.pack, blobs=self.index.blobs_of(self.kind, self.rows))
 
 
 class Index:
@@ -128,6 +146,29 @@ class Index:
             for number, members in rows:
                 blobs = tuple(self._blob(kind, table, row) for row in members)
                 yield IndexedPack(pack=self._packs[number], blobs=blobs)
+
+    def outlines(self) -> Iterator["PackOutline"]:
+        """Every pack as in `packs`, without values of its blobs as long as nobody asks."""
+        for kind, table in self._tables.items():
+            for number, members in groupby(table.rows_by_pack(), key=table.pack):
+                rows = tuple(members)
+                yield PackOutline(pack=self._packs[number], kind=kind, rows=rows, index=self)
+
+    def header_of(self, kind: BlobKind, rows: tuple[int, ...]) -> bytes | None:
+        """The header that a pack with these rows has; None where there are gaps between them."""
+        table, expected = self._tables[kind], 0
+        entries = []
+        for row in rows:
+            _, offset, length, plain = table.columns(row)
+            if offset != expected:
+                return None
+            expected += length
+            entries.append((length, plain, table.id(row)))
+        return encode_entries(kind, entries)
+
+    def blobs_of(self, kind: BlobKind, rows: tuple[int, ...]) -> tuple[PackedBlob, ...]:
+        """What these rows stand for."""
+        return tuple(self._blob(kind, self._tables[kind], row) for row in rows)
 
     def pack_sizes(
         self, *, frame: int, plain_entry: int, compressed_entry: int

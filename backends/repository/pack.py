@@ -6,12 +6,13 @@
 
 import hashlib
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from backends.errors import MemoryFault, RepositoryDamaged
 from backends.protocols import ObjectStore
-from backends.repository.blob import SealedBlob
+from backends.repository.blob import Piece, SealedBlob
 from backends.repository.crypto import OVERHEAD, Buffer, MasterKey
 from backends.types import BlobId, BlobKind
 
@@ -144,6 +145,20 @@ def encode_header(blobs: tuple[PackedBlob, ...]) -> bytes:
     return b"".join(_encode_entry(blob) for blob in blobs)
 
 
+def encode_entries(kind: BlobKind, rows: Iterable[tuple[int, int, bytes]]) -> bytes:
+    """The plain header of a pack of one kind, from rows of length, plain length or 0, and id."""
+    plain, compressed = _TYPE_BYTES[kind, False], _TYPE_BYTES[kind, True]
+    pack_plain, pack_compressed = _PLAIN_ENTRY.pack, _COMPRESSED_ENTRY.pack
+    return b"".join(
+        [
+            pack_compressed(compressed, length, unfolded, blob_id)
+            if unfolded
+            else pack_plain(plain, length, blob_id)
+            for length, unfolded, blob_id in rows
+        ]
+    )
+
+
 def decode_header(header: Buffer) -> list[PackedBlob]:
     """The blobs that a plain header names; offsets follow from the order.
 
@@ -158,6 +173,26 @@ def decode_header(header: Buffer) -> list[PackedBlob]:
         position += size
         offset += blob.length
     return blobs
+
+
+def cut_pack(master: MasterKey, content: Buffer) -> tuple[bytes, list[Piece]]:
+    """The plain header of a whole pack, and its blobs as `open_blobs` takes them.
+
+    Raises:
+        RepositoryDamaged: see `parse_header`.
+    """
+    view = memoryview(content)
+    end = len(view) - _LENGTH.size
+    end -= header_length(view, len(view))
+    header = master.open(view[end : -_LENGTH.size])
+    pieces: list[Piece] = []
+    offset = 0
+    for length, plain, blob_id in _walk_entries(header):
+        pieces.append((view[offset : offset + length], plain, blob_id))
+        offset += length
+    if offset != end:
+        raise RepositoryDamaged("A pack's header does not account for all of its bytes.")
+    return header, pieces
 
 
 def parse_header(master: MasterKey, tail: Buffer, pack_size: int) -> list[PackedBlob]:
@@ -220,6 +255,26 @@ def _seal_header(master: MasterKey, blobs: tuple[PackedBlob, ...]) -> bytes:
     if not sound:
         raise MemoryFault("The header of a pack did not decode to what was packed.")
     return sealed + _LENGTH.pack(len(sealed))
+
+
+def _walk_entries(header: bytes) -> Iterator[tuple[int, int | None, BlobId]]:
+    """Length, plain length and id of each entry, without a value for it."""
+    position, end = 0, len(header)
+    try:
+        while position < end:
+            meaning = _TYPES.get(header[position])
+            if meaning is None:
+                raise RepositoryDamaged("A pack's header has an entry of unknown type.")
+            if meaning[1]:
+                _, length, plain, blob_id = _COMPRESSED_ENTRY.unpack_from(header, position)
+                position += _COMPRESSED_ENTRY.size
+                yield length, plain, blob_id
+            else:
+                _, length, blob_id = _PLAIN_ENTRY.unpack_from(header, position)
+                position += _PLAIN_ENTRY.size
+                yield length, None, blob_id
+    except struct.error as error:
+        raise RepositoryDamaged("A pack's header ends within an entry.") from error
 
 
 def _encode_entry(blob: PackedBlob) -> bytes:

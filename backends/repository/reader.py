@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged, RepositoryError
 from backends.protocols import ObjectStore
@@ -12,12 +12,15 @@ from backends.repository.index import BlobLocation, Index
 from backends.repository.pack import PackedBlob, pack_key
 from backends.repository.spans import MOST, Span, plan_spans
 from backends.repository.tree import Node, NodeType, decode_tree
+from backends.repository.treeoutline import TreeEntry, outline_tree
 from backends.repository.treepacks import KEPT, TreePacks
 from backends.repository.unpacked import OpenRepository
 from backends.types import BlobId, BlobKind
 
 #: What a pack does when it is damaged or gone, as opposed to a store that does not answer.
 UNREADABLE: Final = (RepositoryDamaged, ObjectMissing, ObjectCorrupt)
+
+_Entry = TypeVar("_Entry", Node, TreeEntry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +180,16 @@ class BlobReader:
         Raises:
             RepositoryDamaged: as `load`, or the blob is not a tree.
         """
+        return self._decode(blob_id, decode_tree)
+
+    def outline_tree(self, blob_id: BlobId) -> list[TreeEntry]:
+        """Likewise, with no more of each entry than its name, type, size and blobs."""
+        return self._decode(blob_id, outline_tree)
+
+    def _decode(self, blob_id: BlobId, decode: Callable[[bytes], list[_Entry]]) -> list[_Entry]:
         data = self.load(blob_id, BlobKind.TREE)
         try:
-            return decode_tree(data)
+            return decode(data)
         except RepositoryDamaged as error:
             raise RepositoryDamaged(f"{_name(BlobKind.TREE, blob_id)}: {error}") from error
 
@@ -243,7 +253,7 @@ class BlobReader:
         return node
 
 
-def subtree_of(folder: Node) -> BlobId:
+def subtree_of(folder: Node | TreeEntry) -> BlobId:
     """The tree of a folder.
 
     Raises:

@@ -11,7 +11,8 @@ from backends.repository.included import Included, include_paths
 from backends.repository.marker import marker_name
 from backends.repository.names import name_fault
 from backends.repository.reader import BlobReader, subtree_of
-from backends.repository.tree import Node, NodeType
+from backends.repository.tree import NodeType
+from backends.repository.treeoutline import TreeEntry
 from backends.types import BlobId
 from daemon.domain.pathtext import RawPath
 
@@ -125,7 +126,7 @@ class _WantedWalk:
     unsafe: int = 0
     _pending: list[_Folder] = field(default_factory=list)
 
-    def nodes(self, root: BlobId) -> Iterator[Node]:
+    def nodes(self, root: BlobId) -> Iterator[TreeEntry]:
         """Every entry that is wanted and no folder, in no promised order."""
         self._pending.append(_Folder(root, self.wanted, None, counted=True))
         while self._pending:
@@ -142,7 +143,7 @@ class _WantedWalk:
                     self._count(folder)
                     yield node
 
-    def _enter(self, above: _Folder, node: Node, wanted: Included) -> None:
+    def _enter(self, above: _Folder, node: TreeEntry, wanted: Included) -> None:
         try:
             folder = _Folder(subtree_of(node), wanted, above)
         except RepositoryDamaged:
@@ -159,9 +160,9 @@ class _WantedWalk:
             self.folders += 1
             each = each.above
 
-    def _load(self, tree: BlobId) -> list[Node]:
+    def _load(self, tree: BlobId) -> list[TreeEntry]:
         try:
-            return self.reader.load_tree(tree)
+            return self.reader.outline_tree(tree)
         except RepositoryDamaged:
             # Counted and shown; the restore itself names it.
             self.damaged += 1
