@@ -21,6 +21,11 @@ _ITEM = re.compile(
     rb" (?P<received>\d{1,19}) (?P<size>\d{1,19}) (?P<checksum>[0-9a-f]{32}| {32}) (?P<name>.+)",
     re.DOTALL,
 )
+#: Nearly every line of a first copy: a file was sent, and its name has nothing to look at closely.
+_SENT = re.compile(
+    rb">f.{9} (\d{1,19}) (\d{1,19}) ([0-9a-f]{32}) ([^./\\\0][^/\\\0]*(?:/[^./\\\0][^/\\\0]*)*)\n",
+    re.DOTALL,
+)
 _OVERSIZE = re.compile(rb"(?P<name>.+) is over max-size", re.DOTALL)
 _ESCAPE = re.compile(rb"\\#([0-3][0-7]{2})")
 
@@ -61,6 +66,11 @@ def parse_line(line: bytes) -> Arrival | Change | None:
     Args:
         line: With its `\n`. Without one it was cut off, and nothing in it can be relied upon.
     """
+    if found := _SENT.fullmatch(line):
+        received, size, checksum, name = found.groups()
+        return Arrival(
+            path=name, size=int(size), checksum=checksum.decode(), received=int(received)
+        )
     if not line.endswith(b"\n"):
         return None
     text = line[:-1]

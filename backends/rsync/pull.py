@@ -174,12 +174,10 @@ class RsyncPull:
             return ended.result()
 
     def _hand_on(self, spool: Spool, on_arrival: Callable[[Arrival], None]) -> None:
-        for line in spool:
+        for arrival in spool:
             if self._stop is not None and self._stop.is_set():
                 raise TransferInterrupted(STOPPED)
-            arrival = parse_line(line)
-            if isinstance(arrival, Arrival):
-                on_arrival(arrival)
+            on_arrival(arrival)
 
     def _read(self, running: Running, spool: Spool, tally: Tally) -> _Pass:
         try:
@@ -198,12 +196,12 @@ class RsyncPull:
 
     def _take(self, lines: list[bytes], spool: Spool, tally: Tally) -> None:
         events = [parse_line(line) for line in lines]
-        arrived = [
-            line for line, event in zip(lines, events, strict=True) if isinstance(event, Arrival)
-        ]
+        arrivals = [event for event in events if isinstance(event, Arrival)]
         # Before the budget is looked at, for these files have arrived whatever it says.
-        if arrived:
-            self._note(b"".join(arrived), spool)
+        if arrivals:
+            said = zip(lines, events, strict=True)
+            whole = b"".join([line for line, event in said if isinstance(event, Arrival)])
+            self._note(whole, arrivals, spool)
         for event in events:
             tally.changes.note(event)
             if event is None:
@@ -212,11 +210,11 @@ class RsyncPull:
                 self._room.arrive(event.size)
             tally.count(event)
 
-    def _note(self, lines: bytes, spool: Spool) -> None:
+    def _note(self, lines: bytes, arrivals: list[Arrival], spool: Spool) -> None:
         try:
             if self._journal is not None:
                 self._journal(lines)
-            spool.put(lines)
+            spool.put(lines, arrivals)
         except OSError as error:
             raise _unwritable(error) from error
 
