@@ -38,7 +38,6 @@ class Lapseguard(Contestant):
         tree: What is saved.
         label: That nothing else in the rig has.
         settings: More of the settings file.
-        wrap: Words before the command line, such as a profiler's.
     """
 
     name = "lapseguard"
@@ -50,9 +49,8 @@ class Lapseguard(Contestant):
         label: str,
         *,
         settings: str = "",
-        wrap: tuple[str, ...] = (),
     ) -> None:
-        self._rig, self._tree, self._settings, self._wrap = rig, tree, settings, wrap
+        self._rig, self._tree, self._settings = rig, tree, settings
         self.folder = rig.scratch / f"ours-{label}"
         self.prefix = f"ours-{label}"
 
@@ -101,7 +99,7 @@ class Lapseguard(Contestant):
         return str(json.loads(said)[0]["state"])
 
     def command(self, _step: Step) -> Command:
-        return Command(argvs=((*self._wrap, *self.call(), "backup-now", SERVER, "-q"),))
+        return Command(argvs=((*self.call(), "backup-now", SERVER, "-q"),))
 
     def stored(self) -> int | None:
         return self._rig.stored(self.prefix)

@@ -17,6 +17,8 @@ _SMALL_BYTES = 560_000_000
 _LARGE_BYTES = 1_300_000_000
 _CHANGED = 100
 _PAGE = 4096
+#: Of 13 letters on average, so that they fill a MiB for certain.
+_WORDS = 85_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _fill(folder: Path, size: int) -> None:
     with (folder / "noise.bin").open("w+b") as noise, (folder / "text.log").open("w+b") as text:
         for _ in range(fresh):
             noise.write(chance.randbytes(MIB))
-            text.write(b" ".join(chance.choices(words, k=1 << 17))[:MIB])
+            text.write(b" ".join(chance.choices(words, k=_WORDS))[:MIB])
         for file in (noise, text):
             _prolong(file, fresh * MIB, size // 2 // MIB * MIB)
 
