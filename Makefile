@@ -9,6 +9,9 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 TEST_PACKAGES := rsync openssh-server restic attr acl postgresql sqlite3 btrfs-progs strace sudo systemd procps iproute2 mariadb-server-core mariadb-client
 WORKERS ?= 2
+# Of the benchmark's report; those behind slow lines take seven minutes each.
+ROUNDS ?= 3
+FAR_ROUNDS ?= 1
 # One more than there are processors: many tests wait for a server or a clock.
 TESTERS ?= $(shell echo $$(($$(nproc) + 1)))
 
@@ -50,10 +53,15 @@ bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps 
 	run bench_idle; \
 	if [ -n "$$missed" ]; then echo "Goals missed, or no result:$$missed" >&2; exit 1; fi
 
-bench-report: packages venv ## The same of backups and restores only, kept in tests/benchmarks/reports
+bench-report: packages venv ## Backups and restores beside rsync and restic, kept as a report
 	@deploy/bootstrap packages iproute2 zstd
-	@$(BIN)/python -m tests.benchmarks.bench_capture --measure all --rivals rsync,restic $(BENCH) \
-	  --report "tests/benchmarks/reports/capture-$$(git describe --always --abbrev=8 --exclude='*').md"
+	@file="tests/benchmarks/reports/capture-$$(git describe --always --abbrev=8 --exclude='*').md"; \
+	run() { $(BIN)/python -m tests.benchmarks.bench_capture --rivals rsync,restic "$$@" \
+	  --report "$$file"; }; \
+	run --measure cases,profile,reading --only a,b,c,d --rounds $(ROUNDS); \
+	run --only e --rounds $(FAR_ROUNDS); \
+	run --measure memory,growth; \
+	run --measure salvage --only a
 
 soak: venv ## Play 10,000 simulated server-years, and report on them
 	@$(BIN)/python -m tests.simulation.soak --server-years 10000 --workers $(WORKERS) \
