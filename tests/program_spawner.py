@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
-_LOADED = ("daemon.store.migration", "backends.objectstore.s3", "backends.objectstore.directory")
+#: What commands load on their way, so that no child has to.
+_LOADED = (
+    *("daemon.store.migration", "backends.objectstore.s3", "backends.objectstore.directory"),
+    *("daemon.services.reaching", "daemon.services.safekeeping", "backends.shell"),
+    *("daemon.cli.table", "daemon.cli.preview", "structlog"),
+)
 
 
 class Spawner:

@@ -20,6 +20,7 @@ LIMITS = {
     "--version": 0.3,
     "status": 0.8,
     "--help": None,
+    "backup-now --help": None,
     "history": None,
     "server list": None,
     "config validate": None,
