@@ -184,9 +184,7 @@ def parse_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", type=letters, default=LETTERS, help="cases, like a,c,e")
-    parser.add_argument(
-        "--measure", type=parts, default=("cases",), help=f"of {', '.join(PARTS)}; or all"
-    )
+    parser.add_argument("--measure", type=parts, help=f"of {', '.join(PARTS)}; or all; else cases")
     parser.add_argument("--trees", choices=("small", "large", "both"), default="both")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
@@ -200,15 +198,16 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--warm", action="store_true", help="do not drop caches")
     parser.add_argument("--small", type=Path, help="copy small files from here, not /usr/share")
     parser.add_argument(
-        "--profile", type=Path, metavar="FOLDER", help="only the profile; raw stacks stay there"
+        "--profile", type=Path, metavar="FOLDER", help="profile, and keep the raw stacks there"
     )
     parser.add_argument("--scratch", type=Path, help="where to put everything")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures there as well")
     parser.add_argument("--report", type=Path, metavar="FILE.md", help="keep a report there")
     arguments = parser.parse_args()
     arguments.share = arguments.share or (0.1 if arguments.quick else 1.0)
-    if arguments.profile:
+    if arguments.profile and not arguments.measure:
         arguments.measure = ("profile",)
+    arguments.measure = arguments.measure or ("cases",)
     return arguments
 
 

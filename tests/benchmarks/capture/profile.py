@@ -16,11 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.benchmarks.capture import memory
 from tests.benchmarks.capture.contestants import Contestant, RsyncThenRestic, Step
 from tests.benchmarks.capture.measure import CommandFailed, run, say, settle
 from tests.benchmarks.capture.ours import SERVER, Lapseguard
 from tests.benchmarks.capture.processes import below, processes
-from tests.benchmarks.capture.record import Lap, Origin, Profile, Side, Spot
+from tests.benchmarks.capture.record import Lap, Origin, Peak, Profile, Side, Spot
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree, change
 from tests.parts.object_servers import find_program
@@ -132,9 +133,9 @@ def measure_profiles(
 
 
 def _side(rig: Rig, contestant: Contestant, step: Step) -> Side:
-    with Watch(rig) as watch:
+    with memory.Watch(rig) as room, Watch(rig) as watch:
         cost = contestant.save(step, rig.look, watch.meet)
-    return _told(contestant, cost.seconds, cost.all_processor, watch)
+    return _told(contestant, cost.seconds, cost.all_processor, watch, room.peak)
 
 
 def _side_and_laps(rig: Rig, ours: Lapseguard) -> tuple[Side, tuple[Lap, ...]]:
@@ -143,6 +144,7 @@ def _side_and_laps(rig: Rig, ours: Lapseguard) -> tuple[Side, tuple[Lap, ...]]:
     laps: list[Lap] = []
     before, begun = rig.look(), time.monotonic()
     with (
+        memory.Watch(rig) as room,
         Watch(rig) as watch,
         subprocess.Popen(
             argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -160,14 +162,14 @@ def _side_and_laps(rig: Rig, ours: Lapseguard) -> tuple[Side, tuple[Lap, ...]]:
     if process.returncode:
         raise CommandFailed(f"the watched run ended with {process.returncode}")
     spent = usage.ru_utime + usage.ru_stime + far.server + far.store
-    return _told(ours, seconds, spent, watch), _joined(laps)
+    return _told(ours, seconds, spent, watch, room.peak), _joined(laps)
 
 
-def _told(contestant: Contestant, seconds: float, spent: float, watch: Watch) -> Side:
+def _told(contestant: Contestant, seconds: float, spent: float, watch: Watch, peak: Peak) -> Side:
     seen = watch.totals()
     seen[UNSEEN] = max(0.0, spent - seen.total())  # type: ignore[assignment] # as above
     programs = tuple((name, float(seen[name])) for name in PROGRAMS)
-    return Side(contestant=contestant.name, seconds=seconds, programs=programs)
+    return Side(contestant=contestant.name, seconds=seconds, programs=programs, peak=peak)
 
 
 def _lap(name: str, seconds: float, used: Counter[str]) -> Lap:

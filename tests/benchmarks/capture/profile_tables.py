@@ -1,7 +1,7 @@
 """Profiles as text, with what follows from them for what is in reach."""
 
 from tests.benchmarks.capture.contestants import RsyncThenRestic, Step
-from tests.benchmarks.capture.markdown import fenced, ratio, source, table
+from tests.benchmarks.capture.markdown import fenced, megabytes, ratio, source, table
 from tests.benchmarks.capture.ours import Lapseguard
 from tests.benchmarks.capture.profile import OWN, PROGRAMS, UNSEEN
 from tests.benchmarks.capture.record import Profile, Report, Side
@@ -19,11 +19,11 @@ def profile_lines(report: Report) -> list[str]:
 
 
 _LEGEND = (
-    "Runs of their own, watched every 50 ms, which makes them a little slower. What ended between"
-    " two looks is *not seen* and belongs to any of the programs before it; *own* is lapseguard's"
-    " or restic's process. Functions are sampled by py-spy 200 times a second and thread while they"
-    " run, waiting left out; native code (hashes, compression, encryption) counts for the Python"
-    " function that calls it."
+    "Runs of their own, watched every 50 ms, which makes them a little slower. Peak memory is that"
+    " of all processes of a contestant together. What ended between two looks is *not seen* and"
+    " belongs to any of the programs before it; *own* is lapseguard's or restic's process. Functions"
+    " are sampled by py-spy 200 times a second and thread while they run, waiting left out; native"
+    " code (hashes, compression, encryption) counts for the Python function that calls it."
 )
 
 
@@ -43,10 +43,11 @@ def _programs(sides: tuple[Side, ...]) -> list[str]:
             *(f"{dict(side.programs).get(name, 0.0):.2f}" for name in PROGRAMS),
             f"{spent(side):.2f}",
             f"{side.seconds:.2f}",
+            megabytes(side.peak.everything),
         )
         for side in sides
     ]
-    return table(("", *PROGRAMS, "all", "on the wall"), rows)
+    return table(("", *PROGRAMS, "all", "on the wall", "peak MB"), rows)
 
 
 def spent(side: Side) -> float:

@@ -103,6 +103,21 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The most memory seen at one moment, in bytes; what processes share is counted once.
+
+    Attributes:
+        everything: All processes.
+        own: Python's.
+        theirs: Of rsync and ssh.
+    """
+
+    everything: int
+    own: int
+    theirs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
     """Processor time of one contestant's run by program.
 
@@ -110,11 +125,13 @@ class Side:
         contestant: Its name.
         seconds: On the wall; the looking on costs a little.
         programs: Processor seconds by name.
+        peak: Of the memory of all its processes.
     """
 
     contestant: str
     seconds: float
     programs: tuple[tuple[str, float], ...]
+    peak: Peak
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,21 +189,6 @@ class Profile:
     def key(self) -> Hashable:
         """What a newer measurement replaces."""
         return self.tree, self.step
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peak:
-    """The most memory seen at one moment, in bytes; what processes share is counted once.
-
-    Attributes:
-        everything: All processes.
-        own: Python's.
-        theirs: Of rsync and ssh.
-    """
-
-    everything: int
-    own: int
-    theirs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,22 +12,30 @@ from tests.benchmarks.capture.contestants import RsyncThenRestic, Step
 from tests.benchmarks.capture.ours import Lapseguard
 from tests.benchmarks.capture.processes import below, processes
 from tests.benchmarks.capture.profile import hottest
-from tests.benchmarks.capture.record import Lap, Profile, Report, Side, Spot
+from tests.benchmarks.capture.record import Lap, Peak, Profile, Report, Side, Spot
 from tests.benchmarks.capture.report import render
 from tests.benchmarks.capture.size_tables import slope
 from tests.benchmarks.capture.sizes import NOTHING
 from tests.benchmarks.capture.trees import MIB, _prolong
 from tests.unit.benchmarks.measurements import MACHINE, ORIGIN, report, size
 
+PEAK = Peak(everything=250_000_000, own=200_000_000, theirs=50_000_000)
+
 
 def profiled(own: float, others: float) -> Report:
     """Of a run of ours of 3 seconds beside one of the rival of 4."""
     sides = (
-        Side(contestant=RsyncThenRestic.name, seconds=4.0, programs=((profiling.OWN, 5.0),)),
+        Side(
+            contestant=RsyncThenRestic.name,
+            seconds=4.0,
+            programs=((profiling.OWN, 5.0),),
+            peak=PEAK,
+        ),
         Side(
             contestant=Lapseguard.name,
             seconds=3.0,
             programs=((profiling.OWN, own), (profiling.SSHD, others)),
+            peak=PEAK,
         ),
     )
     found = Profile(
@@ -48,6 +56,7 @@ def test_a_profile_says_what_would_be_left_without_our_own_work() -> None:
     assert "20% is our own" in text
     assert "busy for 2.00 s, 0.50 of rsync + restic" in text
     assert "25.0%  50.0%  pack (packing.py)" in text
+    assert text.count(" 250 |") == 2
 
 
 def test_functions_are_ranked_by_the_samples_in_which_they_were_at_work() -> None:
