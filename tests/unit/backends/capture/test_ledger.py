@@ -1,10 +1,17 @@
 """What the ledger lets the image walk believe about a staged file."""
 
 import os
+import tempfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from backends.capture.ledger import Ledger, StoredContent
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backends.capture.ledger import Ledger
+from backends.capture.storedcontent import RECORD_SIZE, StoredContent, fold, unfold
+from backends.capture.waiting import Waiting
 from backends.types import BlobId
 
 
@@ -73,3 +80,62 @@ def test_mismatches_are_told_in_order() -> None:
     ledger.report_mismatch(b"a")
 
     assert ledger.mismatched == (b"a", b"b")
+
+
+def test_each_of_many_files_is_found_with_what_it_held(tmp_path: Path) -> None:
+    """Far more than the ledger begins with room for, some of them stored once more."""
+    stat = tmp_path.stat()
+    found = {
+        number: replace(content_of(tmp_path), inode=number << 12, sha256=bytes([number % 251]) * 32)
+        for number in range(3000)
+    }
+    ledger = Ledger()
+    for content in found.values():
+        ledger.enter(replace(content, sha256=b"o" * 32))
+    for content in found.values():
+        ledger.enter(content)
+
+    assert [ledger.find(stat_of(stat, number << 12)) for number in found] == [*found.values()]
+    assert ledger.find(stat_of(stat, 1)) is None
+
+
+def stat_of(stat: os.stat_result, inode: int) -> os.stat_result:
+    """The same for another inode."""
+    _, (values, named) = stat.__reduce__()
+    return os.stat_result((values[0], inode, *values[2:]), named)
+
+
+contents = st.builds(
+    StoredContent,
+    inode=st.integers(0, 2**64 - 1),
+    size=st.integers(0, 2**63),
+    mtime_ns=st.integers(-(2**80), 2**80),
+    blobs=st.lists(st.binary(min_size=32, max_size=32).map(BlobId), max_size=3).map(tuple),
+    sha256=st.binary(min_size=32, max_size=32),
+    compared=st.booleans(),
+    doubtful=st.booleans(),
+)
+
+
+@given(content=contents, whole=st.booleans())
+def test_a_record_has_all_that_was_stored(*, content: StoredContent, whole: bool) -> None:
+    if whole:
+        content = replace(content, blobs=(BlobId(content.sha256),))
+    record, ids = fold(content)
+
+    assert unfold(record, ids) == content
+    assert len(record) == RECORD_SIZE
+    assert not (whole and ids)
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=40), contents)))
+def test_what_waits_on_disk_comes_back_as_often_as_it_is_asked(
+    files: list[tuple[bytes, StoredContent]],
+) -> None:
+    with closing(Waiting(Path(tempfile.gettempdir()))) as waiting:
+        for place, content in files:
+            waiting.add(place, content)
+
+        assert list(waiting) == files
+        assert list(waiting) == files
+        assert waiting.bytes == sum(content.size for _, content in files)

@@ -1,0 +1,150 @@
+"""What a capture keeps in memory for each file and each byte, whatever the size of the server."""
+
+import os
+import random
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import xxhash
+
+from backends.capture.cadence import CheckpointInterval
+from backends.capture.checkpoints import CheckpointPlan
+from backends.capture.pipeline import Capture
+from backends.capture.progress import CaptureProgress
+from backends.capture.staging import Staging
+from backends.capture.window import Window
+from backends.objectstore.directory import DirectoryStore
+from backends.repository.reader import BlobReader
+from backends.repository.repository import Repository
+from backends.repository.writer import RepositoryWriter
+from backends.rsync.changes import ChangedPaths
+from backends.rsync.output import parse_line
+from backends.types import Arrival, PullReport, PullSpec, SshTarget
+from daemon.services.listing import EarlierSums, SumsListing
+from tests.parts.repository import CHEAP, PASSWORD
+
+TARGET = SshTarget(
+    alias="web-1", host="192.0.2.7", user="backup", identity="/none", host_key="ssh-ed25519 AAAA"
+)
+SPEC = PullSpec(target=TARGET, paths=("/srv",), staging="")
+#: Entries of one folder have to be in memory at the same time.
+FOLDER = 100
+#: Bytes of a pack: few, so that what differs from run to run stays small beside what is measured.
+PACK = 64 << 10
+
+
+@dataclass(kw_only=True)
+class Sender:
+    """A server that sends made-up files, none of which it keeps in memory."""
+
+    image: Path
+    journal: Callable[[bytes], object]
+    files: int
+    size: int
+    rsync_version: str = "3.5.0"
+
+    def pull(self, _: PullSpec, on_arrival: Callable[[Arrival], None]) -> PullReport:
+        changes = ChangedPaths()
+        for path, content in self.sent():
+            self.write(f"{self.image}/{path}", content)
+            checksum = xxhash.xxh3_128_hexdigest(content)
+            line = f">f+++++++++ {len(content)} {len(content)} {checksum} {path}\n".encode()
+            arrival = parse_line(line)
+            assert isinstance(arrival, Arrival)
+            self.journal(line)
+            changes.note(arrival)
+            on_arrival(arrival)
+        return PullReport(
+            complete=True,
+            arrivals=self.files,
+            received_bytes=0,
+            omissions=(),
+            vanished=(),
+            seconds=1.0,
+            attempts=1,
+            rsync_version=self.rsync_version,
+            changed=changes.all(),
+        )
+
+    def write(self, place: str, content: bytes) -> None:
+        """Without pathlib, whose table of names would be measured as well."""
+        os.makedirs(os.path.dirname(place), exist_ok=True)  # noqa: PTH103, PTH120 - see above
+        with open(place, "wb") as file:  # noqa: PTH123 - see above
+            file.write(content)
+
+    def sent(self) -> Iterator[tuple[str, bytes]]:
+        """Each path with its content, which does not compress and repeats nowhere."""
+        chance = random.Random(self.files)  # noqa: S311 - repeatable test data
+        for number in range(self.files):
+            path = f"srv/folder-{number // FOLDER:05}/some-file-{number:07}.txt"
+            yield path, chance.randbytes(self.size)
+
+
+def peak_of(folder: Path, *, files: int, size: int) -> int:
+    """The most bytes that Python held at a time in a first capture of so many files."""
+    (folder / "store").mkdir(parents=True)
+    repository = Repository.create(DirectoryStore(folder / "store"), PASSWORD, cost=CHEAP)
+    staging, index = Staging(folder / "staging"), repository.load_index()
+    staging.prepare()
+    reader = BlobReader(repository, index)
+    listing = SumsListing(staging.image, EarlierSums(None))
+    window = Window(limit=None, floor=0, staging=staging, flush=lambda: None)
+    with (
+        RepositoryWriter(repository, index, workers=1, uploads=1, pack_target=PACK) as writer,
+        staging.open_journal() as journal,
+    ):
+        capture = Capture(
+            staging=staging,
+            writer=writer,
+            index=index,
+            load_tree=reader.load_tree,
+            progress=CaptureProgress(),
+            on_file=listing.add,
+            workers=1,
+            window=window,
+        )
+        never = CheckpointInterval(every=timedelta(days=1), size=1 << 60)
+        capture.make_checkpoints(CheckpointPlan(interval=never, base=None, take=lambda _: None))
+        sender = Sender(image=staging.image, journal=journal.write, files=files, size=size)
+        tracemalloc.start()
+        try:
+            report = capture.run(SPEC, sender, None)
+            sums = listing.finish()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert (report.files, report.comparison.compared) == (files, files)
+    assert sums
+    return peak
+
+
+@pytest.fixture(autouse=True)
+def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is bounded is so by few files already: a thousand show what a million would."""
+    monkeypatch.setattr("backends.repository.uploads.INDEX_BLOBS", 200)
+    monkeypatch.setattr("backends.capture.intake.QUEUE_LENGTH", 200)
+
+
+def test_a_file_more_costs_a_few_hundred_bytes(tmp_path: Path) -> None:
+    """Its place in the index and the ledger, its path, its line in the listing.
+
+    As values these took 760. Caches of times and names are full in either case.
+    """
+    few, many = 4_500, 6_500
+    less = peak_of(tmp_path / "few", files=few, size=64)
+    more = peak_of(tmp_path / "many", files=many, size=64)
+
+    assert (more - less) / (many - few) < 450
+
+
+def test_bytes_cost_nothing(tmp_path: Path) -> None:
+    """Three times as much of the same kind, in files that are cut."""
+    less = peak_of(tmp_path / "less", files=10, size=2 << 20)
+    more = peak_of(tmp_path / "more", files=30, size=2 << 20)
+
+    # As many pieces are under way at a time, but not always the same ones.
+    assert more - less < 16 << 20
