@@ -19,11 +19,12 @@ def profile_lines(report: Report) -> list[str]:
 
 
 _LEGEND = (
-    "Runs of their own, watched every 50 ms, which makes them a little slower. Peak memory is that"
-    " of all processes of a contestant together. What ended between two looks is *not seen* and"
-    " belongs to any of the programs before it; *own* is lapseguard's or restic's process. Functions"
-    " are sampled by py-spy 200 times a second and thread while they run, waiting left out; native"
-    " code (hashes, compression, encryption) counts for the Python function that calls it."
+    "Runs of their own, watched every 50 ms, which makes them a little slower. Peak memory is"
+    " that of all processes of a contestant together. What ended between two looks is *not"
+    " seen* and belongs to any of the programs before it; *own* is lapseguard's or restic's"
+    " process. Functions are sampled by py-spy 200 times a second and thread while they run,"
+    " waiting left out; native code (hashes, compression, encryption) counts for the Python"
+    " function that calls it."
 )
 
 
