@@ -18,6 +18,7 @@ from backends.repository.check_trees import TreeCheck
 from backends.repository.collecting import rare_collections
 from backends.repository.findings import CheckReport, Findings, Problem, ProblemKind
 from backends.repository.index import Index, IndexObject, load_index_object
+from backends.repository.judging_beside import BesideJudge
 from backends.repository.pack import pack_key
 from backends.repository.parallel import map_in_threads
 from backends.repository.reader import UNREADABLE, BlobReader
@@ -57,6 +58,7 @@ def check_repository(
     *,
     read_data: bool = False,
     progress: ProgressListener = lambda _: None,
+    beside: BesideJudge | None = None,
 ) -> CheckReport:
     """Look at everything in a repository.
 
@@ -67,16 +69,23 @@ def check_repository(
         repository: What to check.
         read_data: Also read every pack whole and open each blob in it.
         progress: Told from this thread after each step of each stage.
+        beside: Reads some of the packs in another process.
 
     Raises:
         StoreError: the store does not answer; that is not the repository's fault.
     """
     with rare_collections():
-        return _Check(repository, progress).run(read_data=read_data)
+        return _Check(repository, progress, beside).run(read_data=read_data)
 
 
 class _Check:
-    def __init__(self, repository: OpenRepository, progress: ProgressListener) -> None:
+    def __init__(
+        self,
+        repository: OpenRepository,
+        progress: ProgressListener,
+        beside: BesideJudge | None,
+    ) -> None:
+        self._beside = beside
         self._repository = repository
         self._progress = progress
         self._findings = Findings()
@@ -156,7 +165,8 @@ class _Check:
 
     def _read_data(self, state: PackState) -> int:
         total, size = len(state.sizes) - len(state.missing), 0
-        for done, verdict in enumerate(read_packs(self._repository, self._index, state), 1):
+        verdicts = read_packs(self._repository, self._index, state, self._beside)
+        for done, verdict in enumerate(verdicts, 1):
             size += verdict.size
             for problem, lost in verdict.found:
                 self._findings.add(problem, lost=lost)

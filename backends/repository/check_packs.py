@@ -12,7 +12,8 @@ from backends.repository.blob import open_blob
 from backends.repository.crypto import OVERHEAD
 from backends.repository.findings import BlobName, Findings, Problem, ProblemKind
 from backends.repository.index import Index, IndexedPack, PackOutline
-from backends.repository.judging import PackJudge
+from backends.repository.judging import Judgement, PackJudge
+from backends.repository.judging_beside import BesideJudge
 from backends.repository.pack import (
     PACKS,
     PackedBlob,
@@ -157,16 +158,28 @@ def _lost(
     )
 
 
-def read_packs(repository: OpenRepository, index: Index, state: PackState) -> Iterator[PackVerdict]:
+def read_packs(
+    repository: OpenRepository,
+    index: Index,
+    state: PackState,
+    beside: BesideJudge | None = None,
+) -> Iterator[PackVerdict]:
     """Read every listed pack that is there, whole, with a few threads.
+
+    Args:
+        repository: Where they are.
+        index: What is in them.
+        state: Which ones are there.
+        beside: Reads some of them in another process.
 
     Raises:
         StoreError: the store does not answer.
     """
-    reading = _PackReading(repository, index, state)
+    reading = _PackReading(repository, index, state, beside)
     present = (each for each in index.outlines() if each.pack not in state.missing)
     single = (each for each in present if each.pack not in state.mixed)
-    yield from map_in_threads(reading.read_outlined, single, threads=_READERS)
+    abandon = beside.abandon if beside else lambda: None
+    yield from map_in_threads(reading.read_outlined, single, threads=_READERS, abandon=abandon)
     if state.mixed:
         mixed = (each for each in _whole_packs(index, state.mixed) if each.pack in state.mixed)
         there = (each for each in mixed if each.pack not in state.missing)
@@ -186,7 +199,14 @@ def _whole_packs(index: Index, mixed: set[bytes]) -> Iterator[IndexedPack]:
 
 
 class _PackReading:
-    def __init__(self, repository: OpenRepository, index: Index, state: PackState) -> None:
+    def __init__(
+        self,
+        repository: OpenRepository,
+        index: Index,
+        state: PackState,
+        beside: BesideJudge | None,
+    ) -> None:
+        self._beside = beside
         self._repository = repository
         self._index = index
         self._state = state
@@ -198,11 +218,16 @@ class _PackReading:
         header = outline.header()
         if header is None:
             return self.read(outline.listed())
-        seen = self._judge.judge(self._repository.master, outline.pack)
+        seen = self._judge_once(outline.pack)
         fault = seen.fault
         if not fault and seen.header == hashlib.sha256(header).digest():
             return PackVerdict(size=seen.size)
         return self._read_again(outline.listed(), fault or "Header and index disagree.")
+
+    def _judge_once(self, pack: bytes) -> Judgement:
+        master = self._repository.master
+        seen = self._beside.judge(master, pack) if self._beside else None
+        return seen or self._judge.judge(master, pack)
 
     def read(self, listed: IndexedPack) -> PackVerdict:
         """Read a pack, and again if it looks damaged: the line or memory may be at fault."""

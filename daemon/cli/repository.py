@@ -1,11 +1,13 @@
 """`lapseguard repository`: any restic repository, with nothing but its URL and password."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Annotated, Final
 
 import typer
 
+from backends.protocols import ObjectStore
 from backends.repository.check import check_repository
+from backends.repository.judging_beside import BesideJudge, judge_beside
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import LATEST, Snapshot, list_snapshots
@@ -94,12 +96,19 @@ def check(
 ) -> int:
     """Look for damage, and name the files that it costs; exit code 1 where there is any."""
     output = Output.of(ctx, as_json=as_json)
-    with (
-        open_repository_at(ctx, access, output) as repository,
-        _lock(repository, output, wanted=not no_lock),
-        watch_check(ctx, output) as progress,
-    ):
-        report = check_repository(repository, read_data=read_data, progress=progress)
+    with ExitStack() as stack:
+        beside: list[BesideJudge | None] = [None]
+
+        def connected(store: ObjectStore) -> None:
+            if read_data:
+                beside[0] = stack.enter_context(judge_beside(store))
+
+        repository = stack.enter_context(open_repository_at(ctx, access, output, connected))
+        stack.enter_context(_lock(repository, output, wanted=not no_lock))
+        progress = stack.enter_context(watch_check(ctx, output))
+        report = check_repository(
+            repository, read_data=read_data, progress=progress, beside=beside[0]
+        )
     if as_json:
         output.document(check_json(report, read_data=read_data))
     else:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from backends.protocols import ObjectStore
 from backends.repository.repository import Repository
 from daemon.bootstrap import open_store_at
 from daemon.cli.opening import open_log
@@ -130,15 +131,20 @@ def takes_repository(command: Callable[..., int]) -> Callable[..., int]:
 
 @contextmanager
 def open_repository_at(
-    ctx: typer.Context, access: RepositoryAccess, output: Output
+    ctx: typer.Context,
+    access: RepositoryAccess,
+    output: Output,
+    connected: Callable[[ObjectStore], object] = lambda _: None,
 ) -> Iterator[Repository]:
     """The repository for the length of one command, with warnings on standard error.
+
+    `connected` is called with its store before anything is asked of that.
 
     Raises:
         LapseguardError, BackendError: see `open_foreign`.
     """
     open_log(ctx)
-    with open_foreign(access, open_store_at, output.warn) as repository:
+    with open_foreign(access, open_store_at, output.warn, connected) as repository:
         yield repository
 
 

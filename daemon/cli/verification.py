@@ -1,9 +1,11 @@
 """`lapseguard verify`: prove an earlier run's data anew."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 import typer
 
+from backends.repository.judging_beside import judge_beside
 from daemon.bootstrap import Application, verification_tools
 from daemon.cli.completion import complete_run_or_server
 from daemon.cli.failure import report
@@ -72,6 +74,8 @@ def verify(
     with open_application(ctx) as application, stop_on_signals() as stop:
         records = _choose(application, runs or [], output, every=every)
         tools = verification_tools(application, Patience(stop=stop, warn=display.warned))
+        if depth >= Depth.HASHED and application.configuration.unlimited:
+            tools = replace(tools, judging=judge_beside)
         if runs is not None and len(records) == 1:
             return _answer_one(output, verify_run(tools, records[0], depth, display))
         turns = [_verify_one(tools, record, depth, display, output) for record in records]

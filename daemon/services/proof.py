@@ -14,6 +14,7 @@ from backends.repository.check_packs import read_packs, survey_packs
 from backends.repository.check_trees import TreeCheck
 from backends.repository.findings import Findings, Problem, ProblemKind
 from backends.repository.index import Index
+from backends.repository.judging_beside import BesideJudge
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.types import BlobId
@@ -36,6 +37,7 @@ class Evidence:
         packs: Every pack that it needs.
         sums: Gives the compressed SHA256SUMS listing.
         scratch: An existing folder in which a restore can be rehearsed.
+        beside: Reads some of the packs in another process.
     """
 
     repository: Repository
@@ -46,6 +48,7 @@ class Evidence:
     packs: frozenset[bytes]
     sums: Callable[[], bytes]
     scratch: Path
+    beside: BesideJudge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +164,7 @@ def _hash(evidence: Evidence, step: Step) -> Iterator[_Fault]:
     state = survey_packs(evidence.index, findings)
     # Passes over the packs of other snapshots: they prove nothing about this one.
     state.missing = set(state.sizes) - evidence.packs
-    for verdict in read_packs(evidence.repository, evidence.index, state):
+    for verdict in read_packs(evidence.repository, evidence.index, state, evidence.beside):
         step(1)
         for problem, lost in verdict.found:
             findings.add(problem, lost=lost)

@@ -71,8 +71,13 @@ class RepositoryAccess:
 
 
 @contextmanager
-def open_foreign(access: RepositoryAccess, connect: Connect, warn: Warn) -> Iterator[Repository]:
-    """The repository, for as long as the block runs.
+def open_foreign(
+    access: RepositoryAccess,
+    connect: Connect,
+    warn: Warn,
+    connected: Callable[[ObjectStore], object] = lambda _: None,
+) -> Iterator[Repository]:
+    """The repository, for as long as the block runs; `connected` is called with the store first.
 
     The store is tried once, so that a wrong URL is answered soon; what the block reads is tried
     again for as long as backups are, with a warning each time.
@@ -86,6 +91,7 @@ def open_foreign(access: RepositoryAccess, connect: Connect, warn: Warn) -> Iter
         with _explained(access):
             store = connect(access.location, access.read_credentials())
             stack.callback(store.close)
+            connected(store)
             repository = Repository.open(store, access.password.read().reveal())
         patient = RetryingStore(store, on_retry=lambda notice: warn(_retry_text(notice)))
         yield replace(repository, store=patient)

@@ -2,12 +2,13 @@
 
 import tempfile
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing, StoreRefused
 from backends.protocols import ObjectStore
+from backends.repository.judging_beside import BesideJudge
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.snapshot import load_snapshot
@@ -25,6 +26,10 @@ from daemon.services.proof_watcher import ProofWatcher
 from daemon.services.units import Units
 
 
+def _alone(_: ObjectStore) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerificationTools:
     """What a verification works with; `bootstrap` puts it together.
@@ -34,12 +39,15 @@ class VerificationTools:
         clock: The time.
         destination: The repository of a server in a store, both by name.
         scratch: An existing folder in which a restore can be rehearsed.
+        judging: Has packs of a store read in another process as well; called before anything
+            is asked of the store.
     """
 
     units: Units
     clock: Clock
     destination: Callable[[str | None, str], Destination]
     scratch: Path
+    judging: Callable[[ObjectStore], AbstractContextManager[BesideJudge | None]] = _alone
 
 
 def verify_run(
@@ -59,8 +67,8 @@ def verify_run(
     signed = record.require_manifest()
     run = record.row.run
     destination = tools.destination(run.store, run.server)
-    with closing(destination.store):
-        proof = _examine(tools, destination, signed, depth, watcher)
+    with closing(destination.store), tools.judging(destination.store) as beside:
+        proof = _examine(tools, destination, signed, beside, _Aim(depth=depth, watcher=watcher))
     verification = Verification(
         run=run.run,
         manifest_sha256=signed.sha256,
@@ -76,12 +84,20 @@ def verify_run(
     return verification
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Aim:
+    """How deep it goes, and who watches."""
+
+    depth: Depth
+    watcher: ProofWatcher
+
+
 def _examine(
     tools: VerificationTools,
     destination: Destination,
     signed: SignedManifest,
-    depth: Depth,
-    watcher: ProofWatcher,
+    beside: BesideJudge | None,
+    aim: _Aim,
 ) -> Proof:
     repository = open_repository(destination)
     with hold_reading_lock(repository), tempfile.TemporaryDirectory(dir=tools.scratch) as scratch:
@@ -89,8 +105,8 @@ def _examine(
         if problems:
             return Proof(depth=Depth.STORED, problems=problems, standings=())
         try:
-            evidence = _gather(repository, signed, Path(scratch))
-            proof = prove(evidence, depth, watcher)
+            evidence = replace(_gather(repository, signed, Path(scratch)), beside=beside)
+            proof = prove(evidence, aim.depth, aim.watcher)
             _note_damage(repository.store, proof)
         except (RepositoryDamaged, SnapshotMissing) as error:
             return Proof(depth=Depth.STORED, problems=(str(error),), standings=())

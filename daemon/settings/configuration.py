@@ -121,6 +121,11 @@ class Configuration:
         return {name: limit for name, limit in limits.items() if limit is not None}
 
     @property
+    def unlimited(self) -> bool:
+        """Whether no limit of bandwidth holds for any store."""
+        return self.bandwidth is None and not self.store_bandwidths
+
+    @property
     def assumptions(self) -> Assumptions:
         """What planning takes for granted where nothing is known."""
         return self.settings.planning.assumptions()
