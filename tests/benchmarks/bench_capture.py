@@ -143,10 +143,10 @@ def measure_profile(
     """Where the time goes."""
     for _, tree in trees:
         with rig(scratch) as both:
-            profiles = measure_profiles(
+            for each in measure_profiles(
                 both, tree, origin, cold=not arguments.warm, keep=arguments.profile
-            )
-        yield Report(machine=describe_machine(), profiles=profiles)
+            ):
+                yield Report(machine=describe_machine(), profiles=(each,))
 
 
 def measure_restores(

@@ -94,42 +94,65 @@ class Watch:
             self._used[process.pid] = (STORE if process.pid == store else name, used)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What is profiled side by side, in one rig.
+
+    Attributes:
+        rig, tree: Where, and what.
+        rival: Rsync and restic.
+        ours: Watched by program.
+        spied: Ours once more, below py-spy.
+    """
+
+    rig: Rig
+    tree: Tree
+    rival: RsyncThenRestic
+    ours: Lapseguard
+    spied: Lapseguard
+
+
 def measure_profiles(
     rig: Rig, tree: Tree, origin: Origin, *, cold: bool, keep: Path | None
-) -> tuple[Profile, ...]:
+) -> Iterator[Profile]:
     """Each step of ours and of the rival, watched; and ours once more under py-spy.
 
     Raw stacks, as flame graph programs read them, stay in the folder `keep`, if there is one.
     """
     label = tree.name.replace(" ", "-")
-    rival = RsyncThenRestic(rig, tree, f"profile-{label}")
-    ours, spied = (Lapseguard(rig, tree, f"{word}-{label}") for word in ("profile", "spied"))
-    found = []
-    for each in (rival, ours, spied):
+    bench = Bench(
+        rig=rig,
+        tree=tree,
+        rival=RsyncThenRestic(rig, tree, f"profile-{label}"),
+        ours=Lapseguard(rig, tree, f"profile-{label}"),
+        spied=Lapseguard(rig, tree, f"spied-{label}"),
+    )
+    for each in (bench.rival, bench.ours, bench.spied):
         each.begin()
     for step in Step:
         if step is Step.CHANGED:
             change(tree, 99)
         say(f"profile of {tree.name}, {step.value}")
-        settle(cold=cold)
-        theirs = _side(rig, rival, step)
-        settle(cold=cold)
-        mine, laps = _side_and_laps(rig, ours)
-        settle(cold=cold)
-        spots = _spots(spied, keep and keep / f"{label}-{step.name.lower()}.raw")
-        found.append(
-            Profile(
-                tree=tree.name,
-                step=step,
-                sides=(theirs, mine),
-                laps=laps,
-                spots=spots,
-                origin=origin,
-            )
-        )
-    for each in (rival, ours, spied):
-        each.end()
-    return tuple(found)
+        stacks = keep and keep / f"{label}-{step.name.lower()}.raw"
+        yield _profile(bench, step, origin, cold=cold, stacks=stacks)
+
+
+def _profile(
+    bench: Bench, step: Step, origin: Origin, *, cold: bool, stacks: Path | None
+) -> Profile:
+    settle(cold=cold)
+    theirs = _side(bench.rig, bench.rival, step)
+    settle(cold=cold)
+    mine, laps = _side_and_laps(bench.rig, bench.ours)
+    settle(cold=cold)
+    return Profile(
+        tree=bench.tree.name,
+        step=step,
+        sides=(theirs, mine),
+        laps=laps,
+        spots=_spots(bench.spied, stacks),
+        origin=origin,
+    )
 
 
 def _side(rig: Rig, contestant: Contestant, step: Step) -> Side:
