@@ -17,7 +17,10 @@ __all__ = ["btrfs"]
 
 @pytest.fixture
 def data(btrfs: Path) -> Path:
-    return subvolume(btrfs / "srv")
+    """A folder of a volume; its parent is on the same."""
+    folder = subvolume(btrfs / "srv") / "pair"
+    folder.mkdir()
+    return folder
 
 
 def captures(
@@ -40,7 +43,7 @@ def test_fifty_captures_from_snapshots_restore_a_pair_that_there_was_at_one_mome
     seen = []
     with (
         captures("btrfs", sshd, data, tmp_path / "ours", repository) as server,
-        writing_pairs(data) as wait,
+        writing_pairs(data, data.parent) as wait,
     ):
         for _ in range(50):
             wait()
@@ -56,11 +59,11 @@ def test_fifty_captures_from_snapshots_restore_a_pair_that_there_was_at_one_mome
 def test_a_capture_that_reads_live_restores_a_pair_that_there_never_was(
     sshd: Sshd, data: Path, tmp_path: Path, repository: Repository
 ) -> None:
-    """What the captures above are measured by can fail: here what lies between takes a while."""
+    """What the captures above are measured by can fail: here what lies between takes a second."""
     (data / "k").write_bytes(bytes(16 << 20))
     with (
         captures("none", sshd, data, tmp_path / "ours", repository) as server,
-        writing_pairs(data) as wait,
+        writing_pairs(data, data.parent) as wait,
     ):
-        restored = server.capture_and_restore(during=wait)
+        restored = server.restore(server.capture(wait, bandwidth=12 << 20).tree)
     assert not is_of_one_moment(restored)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: Writes 1, 2, 3 … into `journal`, then into `table`, each by renaming.
+#: Writes 1, 2, 3 … into `journal`, then into `table`, each by renaming a file that was elsewhere:
+#: one that came and went beside them would be missed by a pull, which then looks a second time.
 _PROGRAM = """
 import os, sys, time
 number = 0
 while True:
     number += 1
     for name in ("journal", "table"):
-        fresh = os.path.join(sys.argv[1], "." + name)
+        fresh = os.path.join(sys.argv[2], "." + name)
         with open(fresh, "w") as file:
             file.write(str(number))
         os.replace(fresh, os.path.join(sys.argv[1], name))
@@ -23,8 +24,13 @@ while True:
 
 
 @contextmanager
-def writing_pairs(folder: Path) -> Iterator[Callable[[], None]]:
-    """The program at work; the value waits until it has written once more."""
+def writing_pairs(folder: Path, scratch: Path | None = None) -> Iterator[Callable[[], None]]:
+    """The program at work; the value waits until it has written once more.
+
+    Args:
+        folder: Where the two files are.
+        scratch: Where each is made, on the same volume; in the folder itself unless told.
+    """
 
     def wait() -> None:
         before = _read(folder / "table")
@@ -32,7 +38,8 @@ def writing_pairs(folder: Path) -> Iterator[Callable[[], None]]:
             assert writer.poll() is None
             time.sleep(0.001)
 
-    writer = subprocess.Popen([sys.executable, "-c", _PROGRAM, str(folder)])
+    places = [str(folder), str(scratch or folder)]
+    writer = subprocess.Popen([sys.executable, "-c", _PROGRAM, *places])
     try:
         wait()
         yield wait
