@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from backends.capture.fake_super import SourceAttributes, read_attributes
 from backends.capture.selection import Selection
@@ -13,6 +13,7 @@ from backends.errors import LocalPathUnusable
 from backends.repository.tree import Node, NodeType, go_mode
 from backends.types import BlobId, Omission
 
+T = TypeVar("T")
 EMPTY_SHA256 = hashlib.sha256(b"").digest()
 
 
@@ -132,6 +133,13 @@ def list_folder(place: bytes, selection: Selection) -> list[Found]:
 def name_entries(place: bytes, selection: Selection, names: Iterable[bytes]) -> list[Found]:
     """Only the entries of these names, which may be gone."""
     return [Named(name, place + b"/" + name) for name in sorted(names) if selection.names(name)]
+
+
+def consume(values: list[T]) -> Iterator[T]:
+    """Each in its turn, and the list forgets it: a folder may have a million entries."""
+    values.reverse()
+    while values:
+        yield values.pop()
 
 
 def _name(entry: Found) -> bytes:

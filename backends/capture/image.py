@@ -20,6 +20,7 @@ from backends.capture.entries import (
     Folder,
     Found,
     ImageTotals,
+    consume,
     describe,
     list_folder,
     look_at,
@@ -160,7 +161,7 @@ class ImageWalk:
             selection=selection,
             parent=tree,
             known=known,
-            entries=iter(found),
+            entries=consume(found),
             below=touched,
             kept=kept,
         )
@@ -331,6 +332,7 @@ class ImageWalk:
         if parent is not None and folder.is_untouched and self._index.has(BlobKind.TREE, parent):
             tree = parent
         else:
-            tree = self._writer.save_blob(BlobKind.TREE, join_tree(folder.kept, folder.nodes))
+            text = join_tree(folder.kept, consume(folder.nodes))
+            tree = self._writer.save_blob(BlobKind.TREE, text)
         self._note_packs(BlobKind.TREE, (tree,))
         return tree

@@ -62,12 +62,18 @@ def join_tree(kept: Mapping[bytes, bytes], nodes: Iterable[Node]) -> bytes:
     Raises:
         ValueError: two entries have the same name, or one has none.
     """
-    made = [(node.name, _copy(dump_json(node_to_json(node)))) for node in nodes]
-    entries = dict(made)
-    if len(entries) < len(made) or b"" in entries or entries.keys() & kept.keys():
+    entries, count = dict[bytes, bytes](), 0
+    for count, node in enumerate(nodes, start=1):  # noqa: B007 - counted for the check below
+        entries[node.name] = _copy(dump_json(node_to_json(node)))
+    if len(entries) < count or b"" in entries or entries.keys() & kept.keys():
         raise ValueError("Two entries with one name, or one without.")
     entries.update(kept)
-    return _HEAD + b",".join(entries[name] for name in sorted(entries)) + _TAIL
+    # Joined once: such a text may take a large part of all memory.
+    parts = [_HEAD]
+    for name in sorted(entries):
+        parts += (entries[name], b",")
+    parts[1 if len(parts) == 1 else -1 :] = [_TAIL]
+    return b"".join(parts)
 
 
 def _copy(text: bytes) -> bytes:
