@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeVar
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged, RepositoryError
 from backends.protocols import ObjectStore
-from backends.repository.blob import open_blob, plain_length
+from backends.repository.blob import Piece, batch_pieces, open_blob, open_blobs, plain_length
 from backends.repository.crypto import Buffer
 from backends.repository.index import BlobLocation, Index
 from backends.repository.pack import PackedBlob, pack_key
@@ -136,12 +137,30 @@ class BlobReader:
         self, span: Span, fetched: bytes
     ) -> Iterator[tuple[PackedBlob, bytes | RepositoryError]]:
         """Open the blobs of a span that was fetched; see `read_pack`."""
-        data = memoryview(fetched)
-        for blob in span.blobs:
-            try:
-                yield blob, self.open(blob, span.sealed(data, blob))
-            except RepositoryDamaged:
-                yield blob, self._load_or_reason(blob)
+        data, blobs = memoryview(fetched), iter(span.blobs)
+        pieces = (
+            (span.sealed(data, blob), blob.uncompressed_length, blob.id) for blob in span.blobs
+        )
+        for batch in batch_pieces(pieces):
+            members = list(islice(blobs, len(batch)))
+            yield from zip(members, self._open_batch(members, batch), strict=True)
+
+    def _open_batch(
+        self, blobs: list[PackedBlob], batch: list[Piece]
+    ) -> Iterable[bytes | RepositoryError]:
+        try:
+            return open_blobs(self._master, batch)
+        except RepositoryDamaged:
+            return (
+                self._open_or_reason(blob, sealed)
+                for blob, (sealed, _, _) in zip(blobs, batch, strict=True)
+            )
+
+    def _open_or_reason(self, blob: PackedBlob, sealed: Buffer) -> bytes | RepositoryError:
+        try:
+            return self.open(blob, sealed)
+        except RepositoryDamaged:
+            return self._load_or_reason(blob)
 
     def _load_or_reason(self, blob: PackedBlob) -> bytes | RepositoryError:
         """Try once more, and every other place of the blob."""
