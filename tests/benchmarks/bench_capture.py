@@ -35,7 +35,7 @@ from tests.benchmarks.capture.machine import describe_machine, tell_origin
 from tests.benchmarks.capture.measure import CommandFailed, say
 from tests.benchmarks.capture.ours import Lapseguard
 from tests.benchmarks.capture.profile import measure_profiles
-from tests.benchmarks.capture.reading import measure_reading
+from tests.benchmarks.capture.reading import measure_library, measure_reading
 from tests.benchmarks.capture.record import Case, Origin, Report, keep, merge
 from tests.benchmarks.capture.report import sections, write_report
 from tests.benchmarks.capture.rig import rig
@@ -154,9 +154,9 @@ def measure_restores(
 ) -> Iterator[Report]:
     """Restore and check beside restic's."""
     for _, tree in trees:
-        readings = measure_reading(
-            scratch, [tree], arguments.rounds, origin, cold=not arguments.warm
-        )
+        readings = measure_reading(scratch, tree, arguments.rounds, origin, cold=not arguments.warm)
+        yield Report(machine=describe_machine(), readings=readings)
+        readings = measure_library(scratch, tree, arguments.rounds, origin)
         yield Report(machine=describe_machine(), readings=readings)
 
 

@@ -287,7 +287,7 @@ class Reading:
 
     Attributes:
         what: Of the repository, in words with its amount.
-        verb: `restore` or `check`.
+        verb: What was done with it.
         theirs, ours: Of each round.
         origin: See `Origin`.
     """

@@ -63,9 +63,10 @@ def reading_lines(report: Report) -> list[str]:
     legend = (
         "`restic restore` and `restic check --read-data` beside `lapseguard restore` and"
         " `lapseguard verify --depth hashed`, on one repository in the S3 server. Ours hashes what"
-        " it restores and sees it safe on the disk; restic does neither unless asked. Restic keeps"
-        " its cache from round to round. Goal of each ratio:"
-        f" ≤ {goals.READING:.2f}."
+        " it restores and sees it safe on the disk; restic does neither, so its restore is told"
+        " once more with `sync -f` after it. Restic keeps its cache from round to round. Library:"
+        " restic's own repository in a folder, read by ours without the rest of the program; nobody"
+        f" waits for the disk. Goal of each ratio: ≤ {goals.READING:.2f}."
     )
     lines = table((*headings, *more), rows)
     return ["## Restore and check", "", legend, "", *lines, "", *origins, ""]
