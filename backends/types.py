@@ -13,6 +13,23 @@ BlobId = NewType("BlobId", bytes)
 Content: TypeAlias = bytes | bytearray
 
 
+class Digested(bytearray):
+    """Content that knows its SHA-256, so that a store need not compute it once more.
+
+    It is a claim as good as a computed one: what was altered since then does not have it, and a
+    store that compares refuses it.
+    """
+
+    __slots__ = ("sha256",)
+
+    #: 32 raw bytes, or None where nobody has computed it.
+    sha256: bytes | None
+
+    def __init__(self, content: int | Content = b"", sha256: bytes | None = None) -> None:
+        super().__init__(content)
+        self.sha256 = sha256
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectInfo:
     """One object as its store describes it.

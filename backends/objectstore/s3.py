@@ -1,6 +1,5 @@
 """Objects in an S3 bucket, of AWS or of anything that speaks its protocol."""
 
-import hashlib
 import re
 import secrets
 from collections.abc import Iterator
@@ -33,6 +32,7 @@ from backends.objectstore.s3_checksum import (
     md5_header,
     read_sha256,
     sha256_header,
+    sha256_of,
 )
 from backends.objectstore.s3_client import build_client
 from backends.objectstore.s3_errors import code_of, mapped, status_of
@@ -101,7 +101,7 @@ class S3Store:
         name = self._name(key)
         if not self._checksum.works():
             return self._put_with_md5(key, name, data)
-        digest = hashlib.sha256(data).digest()
+        digest = sha256_of(data)
         with self._mapped("writing", key):
             answer = self._client.put_object(
                 Bucket=self._bucket,

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from backends.errors import StoreError, StoreRefused
 from backends.objectstore.s3_address import ChecksumChoice
 from backends.objectstore.s3_errors import client_error, code_of, mapped
-from backends.types import Content
+from backends.types import Content, Digested
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -27,6 +27,12 @@ COMPARED = frozenset(
 )
 _BODY = b"Lapseguard tries whether a wrong SHA-256 is refused."
 _WRONG = bytes(_DIGEST_LENGTH)
+
+
+def sha256_of(data: Content) -> bytes:
+    """The SHA-256 of `data` as 32 raw bytes, as it is told or else computed."""
+    told = data.sha256 if isinstance(data, Digested) else None
+    return hashlib.sha256(data).digest() if told is None else told
 
 
 def sha256_header(digest: bytes) -> str:

@@ -14,7 +14,7 @@ from backends.errors import MemoryFault, RepositoryDamaged
 from backends.protocols import ObjectStore
 from backends.repository.blob import Piece, SealedBlob
 from backends.repository.crypto import OVERHEAD, Buffer, MasterKey
-from backends.types import BlobId, BlobKind
+from backends.types import BlobId, BlobKind, Digested
 
 PACKS: Final = "data/"
 _LENGTH: Final = struct.Struct("<I")
@@ -66,7 +66,7 @@ class SealedPack:
     """
 
     id: bytes
-    content: bytearray = field(repr=False)
+    content: Digested = field(repr=False)
     blobs: tuple[PackedBlob, ...] = field(repr=False)
 
 
@@ -87,7 +87,7 @@ class PackBuilder:
 
     def __init__(self, kind: BlobKind, room: int = 0) -> None:
         self.kind = kind
-        self._content = bytearray(room)
+        self._content = Digested(room)
         self._size = 0
         self._blobs: list[PackedBlob] = []
 
@@ -131,8 +131,9 @@ class PackBuilder:
         self._append(_seal_header(master, blobs))
         whole = self._content
         del whole[self._size :]
-        self._blobs, self._content, self._size = [], bytearray(), 0
-        return SealedPack(id=hashlib.sha256(whole).digest(), content=whole, blobs=blobs)
+        self._blobs, self._content, self._size = [], Digested(), 0
+        whole.sha256 = name = hashlib.sha256(whole).digest()
+        return SealedPack(id=name, content=whole, blobs=blobs)
 
     def _append(self, part: Buffer) -> None:
         end = self._size + len(part)

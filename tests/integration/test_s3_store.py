@@ -14,9 +14,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backends.errors import KeyInvalid, StoreMisconfigured, StoreRefused, StoreUnreachable
+from backends.errors import (
+    KeyInvalid,
+    ObjectCorrupt,
+    ObjectMissing,
+    StoreMisconfigured,
+    StoreRefused,
+    StoreUnreachable,
+)
 from backends.objectstore.s3 import Addressing, S3Address, S3Credentials, S3Limits, S3Store
 from backends.objectstore.s3_checksum import sha256_header
+from backends.types import Digested
 from tests.parts.faulty_proxy import FaultyProxy
 from tests.parts.object_servers import READER_KEY, RcloneServer, S3Server, SeaweedServer
 
@@ -130,6 +138,21 @@ def test_a_good_store_is_found_out_without_a_trace(
     assert store.attests_sha256
     assert store.put("new", BODY).sha256 == SHA256
     assert [info.key for info in store.list("")] == ["new", "old"]
+
+
+def test_content_that_was_altered_since_it_was_hashed_is_not_taken(
+    s3_server: SeaweedServer, bucket: str, open_store: Open
+) -> None:
+    """A told SHA-256 is what the store compares, and what it then has."""
+    store = open_store(s3_server, bucket)
+    content = Digested(BODY, SHA256)
+    assert store.put("data/sound", content).sha256 == SHA256
+    content[7] ^= 1
+
+    with pytest.raises(ObjectCorrupt):
+        store.put("data/altered", content)
+    with pytest.raises(ObjectMissing):
+        store.stat("data/altered")
 
 
 def test_a_parrot_is_not_believed(rclone_server: RcloneServer, open_store: Open) -> None:
