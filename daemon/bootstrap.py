@@ -318,6 +318,7 @@ def backup_tools(application: Application, pull_rate: "Rate | None" = None) -> "
         destination=lambda store, server, patience: destination(
             application, store, server, patience
         ),
+        read_password=lambda store: repository_password(configuration, store),
         make_pull=lambda journal, stop, room, rate: RsyncPull(
             journal=journal, stop=stop, room=room, rate=rate
         ),

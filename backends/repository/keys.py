@@ -19,6 +19,7 @@ from backends.errors import ObjectMissing, RepositoryDamaged, RepositoryError, W
 from backends.protocols import ObjectStore
 from backends.repository.crypto import MasterKey
 from backends.repository.gotime import format_instant, parse_instant, utc_now
+from backends.repository.key_ahead import KeyAhead
 from backends.repository.scrypt import DEFAULT_COST, SALT_SIZE, ScryptCost, derive_key
 
 KEYS: Final = "keys/"
@@ -104,8 +105,13 @@ def open_master_key(store: ObjectStore, password: str) -> MasterKey:
     return find_key(store, password).master
 
 
-def find_key(store: ObjectStore, password: str) -> FoundKey:
+def find_key(store: ObjectStore, password: str, ahead: KeyAhead | None = None) -> FoundKey:
     """Likewise, with the id of the key file that it opened.
+
+    Args:
+        store: The repository's.
+        password: To try.
+        ahead: What may have been derived from it already.
 
     Raises:
         WrongPassword: it opens none; the message counts key files that are not usable.
@@ -113,7 +119,8 @@ def find_key(store: ObjectStore, password: str) -> FoundKey:
     unusable = 0
     for key_id in islice(_key_ids(store), _MOST_TRIED):
         try:
-            return FoundKey(id=key_id, master=_open_key(load_key(store, key_id), password))
+            key = load_key(store, key_id)
+            return FoundKey(id=key_id, master=_open_key(key, password, ahead))
         except WrongPassword:
             continue
         except (RepositoryDamaged, ObjectMissing):
@@ -189,13 +196,16 @@ def _decode_key(key_id: str, fields: dict[str, Any]) -> KeyFile:
     )
 
 
-def _open_key(key: KeyFile, password: str) -> MasterKey:
-    user = derive_key(password, key.salt, key.cost)
+def _open_key(key: KeyFile, password: str, ahead: KeyAhead | None) -> MasterKey:
+    derived = ahead.find(key.salt, key.cost) if ahead else None
+    user = MasterKey.from_derived(derived) if derived else derive_key(password, key.salt, key.cost)
     try:
         document = user.open(key.data)
     except RepositoryDamaged as error:
         # A wrong password and an altered key file look the same by design.
         raise WrongPassword(f"Key file {key.id[:8]} does not open.") from error
+    if ahead is not None:
+        ahead.keep(key.salt, key.cost)
     return _decode_master(document)
 
 

@@ -8,6 +8,7 @@ from backends.protocols import ObjectStore
 from backends.repository.config import RepositoryConfig, has_config, load_config, save_config
 from backends.repository.crypto import MasterKey
 from backends.repository.index import Index, load_index
+from backends.repository.key_ahead import KeyAhead
 from backends.repository.keys import FoundKey, create_key, find_key, has_keys
 from backends.repository.scrypt import DEFAULT_COST, ScryptCost
 
@@ -34,8 +35,8 @@ class Repository:
         return self.config.id
 
     @classmethod
-    def open(cls, store: ObjectStore, password: str) -> Self:
-        """Open an existing repository of version 1 or 2.
+    def open(cls, store: ObjectStore, password: str, ahead: KeyAhead | None = None) -> Self:
+        """Open an existing repository of version 1 or 2; `ahead` may save deriving its key.
 
         Raises:
             RepositoryMissing: there is none.
@@ -44,7 +45,7 @@ class Repository:
         """
         if not has_config(store):
             raise RepositoryMissing(f"There is no repository at {store.url}.")
-        found = find_key(store, password)
+        found = find_key(store, password, ahead)
         config = load_config(store, found.master)
         return cls(store=store, master=found.master, config=config, key_id=found.id)
 

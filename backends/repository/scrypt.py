@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backends.errors import RepositoryDamaged
-from backends.repository.crypto import MasterKey
+
+if TYPE_CHECKING:  # loads ciphers, which nobody needs to derive
+    from backends.repository.crypto import MasterKey
 
 SALT_SIZE: Final = 64
 _DERIVED_SIZE: Final = 64
@@ -48,15 +50,22 @@ class ScryptCost:
 DEFAULT_COST: Final = ScryptCost(n=32768, r=8, p=5)
 
 
-def derive_key(password: str, salt: bytes, cost: ScryptCost) -> MasterKey:
-    """The key that guards one key file's content.
+def derive_key(password: str, salt: bytes, cost: ScryptCost) -> "MasterKey":
+    """The key that guards one key file's content. Raises as `derive_bytes`."""
+    from backends.repository.crypto import MasterKey  # noqa: PLC0415 - see above
+
+    return MasterKey.from_derived(derive_bytes(password, salt, cost))
+
+
+def derive_bytes(password: str, salt: bytes, cost: ScryptCost) -> bytes:
+    """The 64 bytes that such a key is made of.
 
     Raises:
         RepositoryDamaged: the salt has another length than restic's 64 bytes.
     """
     if len(salt) != SALT_SIZE:
         raise RepositoryDamaged("A key file has a salt of the wrong length.")
-    derived = hashlib.scrypt(
+    return hashlib.scrypt(
         password.encode(),
         salt=salt,
         n=cost.n,
@@ -65,4 +74,3 @@ def derive_key(password: str, salt: bytes, cost: ScryptCost) -> MasterKey:
         maxmem=cost.memory + (1 << 20),
         dklen=_DERIVED_SIZE,
     )
-    return MasterKey.from_derived(derived)

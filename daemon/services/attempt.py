@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.protocols import SourcePull, StopSignal
+from backends.repository.key_ahead import KeyAhead
 from backends.rsync.brake import Room
 from backends.types import PullSpec
 from daemon.domain.contract import Contract
@@ -29,6 +30,7 @@ class Attempt:
         depth: How deep to verify.
         bandwidth: Bytes a second at most, besides the server's own limit.
         precious: Paths to be stored before the rest.
+        ahead: The repository's key, in the making.
     """
 
     tools: BackupTools
@@ -39,6 +41,7 @@ class Attempt:
     depth: Depth
     bandwidth: int | None
     precious: tuple[str, ...]
+    ahead: KeyAhead
 
     @property
     def stopping(self) -> Stopping:

@@ -7,6 +7,7 @@ same time.
 
 from backends.capture.staging import Staging
 from backends.repository.allocator import return_freed_packs
+from backends.repository.key_ahead import KeyAhead
 from daemon.domain.identifier import new_run_id
 from daemon.domain.run import Run, RunKind, RunState
 from daemon.domain.verification import Depth
@@ -81,6 +82,10 @@ def back_up(
             depth=depth or server.verify_depth or tools.depth,
             bandwidth=bandwidth,
             precious=server.priority if precious_first else (),
+            ahead=KeyAhead(
+                tools.staging / server.name / f"salt-{run.store}.json",
+                lambda: tools.read_password(server.store).reveal(),
+            ),
         )
         return _carry_out(attempt)
 
@@ -103,6 +108,7 @@ def _carry_out(attempt: Attempt) -> Run:
 
 def _reach_out(attempt: Attempt) -> None:
     """Have the pull begin, and get hold of the repository meanwhile."""
+    attempt.ahead.begin()
     attempt.claim.enter(RunState.PULLING)
     staging = Staging(attempt.tools.staging / attempt.server.name)
     staging.prepare()

@@ -16,6 +16,7 @@ from backends.types import PullSpec, SshTarget
 from daemon.clock import Clock
 from daemon.domain.run import Run
 from daemon.domain.verification import Depth
+from daemon.secrets import Secret
 from daemon.services.lease import LEASE
 from daemon.services.proof_watcher import ProofWatcher
 from daemon.services.tuning import Tuning
@@ -38,6 +39,7 @@ class BackupTools:
         store_name: What a store (None: the default one) is called.
         repository_url: Where the repository in a store of a server is, both by name.
         destination: The same repository, to be opened.
+        read_password: Fetches the password of the repositories in a store; raises SecretError.
         make_pull: Makes the pull from its journal, what may stop it, its room and its rate.
         measure: Asks a server how much there is to pull.
         open_shell: Logs in to a server to freeze it, or to ask it for its passport.
@@ -61,6 +63,7 @@ class BackupTools:
     store_name: Callable[[str | None], str]
     repository_url: Callable[[str | None, str], str]
     destination: "Callable[[str | None, str, Patience], Destination]"
+    read_password: Callable[[str | None], Secret]
     make_pull: Callable[[Callable[[bytes], object], StopSignal, Room, Rate], SourcePull]
     measure: Callable[[PullSpec], int | None]
     open_shell: "Callable[[SshTarget], AbstractContextManager[Shell]]"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from backends.errors import RepositoryMissing, StoreRefused
 from backends.objectstore.retrying import RetryNotice
 from backends.protocols import ObjectStore
+from backends.repository.key_ahead import KeyAhead
 from backends.repository.lock import hold_lock
 from backends.repository.repository import Repository
 from daemon.secrets import Secret
@@ -40,11 +41,13 @@ class Destination:
         store_name: As the settings call the store.
         store: Rooted at the repository, retries included.
         read_password: Fetches the repository's password; raises SecretError.
+        ahead: What is derived from it meanwhile, if anything is.
     """
 
     store_name: str
     store: ObjectStore
     read_password: Callable[[], Secret] = field(repr=False)
+    ahead: KeyAhead | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
@@ -58,7 +61,9 @@ def open_repository(destination: Destination) -> Repository:
     Raises:
         RepositoryMissing, WrongPassword, RepositoryDamaged, StoreError, SecretError.
     """
-    return Repository.open(destination.store, destination.read_password().reveal())
+    ahead = destination.ahead
+    password = destination.read_password().reveal() if ahead is None else ahead.password()
+    return Repository.open(destination.store, password, ahead)
 
 
 def create_repository(destination: Destination) -> Repository:

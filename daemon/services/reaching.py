@@ -1,7 +1,6 @@
 """Gets hold of the repository that a run writes to, while the pull goes on.
 
-To derive the key takes a third of a second, which no other part of the program has to wait for:
-it is done beside the loading of all that comes after.
+To open it is done beside the loading of all that comes after.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,7 +50,8 @@ def _find_destination(attempt: Attempt) -> Destination:
         stop=stopping.at_once, warn=attempt.observer.warned, time_left=stopping.patience
     )
     destination = attempt.tools.destination(server.store, server.name, patience)
-    return replace(destination, store=GuardedStore(destination.store, stopping.check))
+    store = GuardedStore(destination.store, stopping.check)
+    return replace(destination, store=store, ahead=attempt.ahead)
 
 
 @contextmanager

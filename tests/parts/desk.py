@@ -173,6 +173,7 @@ class Desk:
             store_name=lambda _: "main",
             repository_url=lambda _, server: f"memory:{server}",
             destination=lambda *_: self.destination,
+            read_password=lambda _: self.destination.read_password(),
             make_pull=lambda journal, stop, *_: FolderPull(
                 source=self.source,
                 image=self.image,
