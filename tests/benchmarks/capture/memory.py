@@ -1,11 +1,8 @@
 """Peak memory of all processes together: ours, and those of the programs that we start."""
 
 import os
-import threading
-from types import TracebackType
-from typing import Self
 
-from tests.benchmarks.capture.processes import below, processes, proportional
+from tests.benchmarks.capture.processes import Looking, below, processes, proportional
 from tests.benchmarks.capture.record import Peak
 from tests.benchmarks.capture.rig import Rig
 
@@ -14,36 +11,19 @@ _SAMPLE_SECONDS = 0.1
 _THEIRS = frozenset({"rsync", "ssh"})
 
 
-class Watch:
+class Watch(Looking):
     """Reads the proportional size of all descendants of this process but those of the rig.
 
     What several processes share is divided among them, so that the sum counts it once.
     """
 
     def __init__(self, rig: Rig) -> None:
+        super().__init__(_SAMPLE_SECONDS)
         self.peak = Peak(everything=0, own=0, theirs=0)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._read_on, daemon=True)
         self._standing = {each.pid for each in below(processes(), (os.getpid(),))} | set(rig.far)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _read_on(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self._take()
-
-    def _take(self) -> None:
+    def look(self) -> None:
+        """Take the sizes of this moment."""
         there = processes()
         roots = [
             each.pid

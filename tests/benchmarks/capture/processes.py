@@ -2,9 +2,13 @@
 
 import contextlib
 import os
+import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -53,6 +57,40 @@ def proportional(pid: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+class Looking(ABC):
+    """Looks again and again while it is entered.
+
+    Args:
+        every: Seconds between two looks.
+    """
+
+    def __init__(self, every: float) -> None:
+        self._every = every
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._look_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    @abstractmethod
+    def look(self) -> None:
+        """Once."""
+
+    def _look_on(self) -> None:
+        while not self._done.wait(self._every):
+            self.look()
 
 
 def _read(pid: int) -> Process | None:

@@ -6,21 +6,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.benchmarks.capture import memory
 from tests.benchmarks.capture.contestants import Contestant, RsyncThenRestic, Step
 from tests.benchmarks.capture.measure import CommandFailed, run, say, settle
 from tests.benchmarks.capture.ours import SERVER, Lapseguard
-from tests.benchmarks.capture.processes import below, processes
+from tests.benchmarks.capture.processes import Looking, below, processes
 from tests.benchmarks.capture.record import Lap, Origin, Peak, Profile, Side, Spot
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree, change
@@ -36,36 +33,19 @@ _SPOTS = 10
 _WAITS = ("Condition.wait (", "Thread._wait_for_tstate_lock (", "_worker (concurrent/futures/")
 
 
-@dataclass(slots=True)
-class Watch:
+class Watch(Looking):
     """Processor seconds by program, read again and again while it is entered.
 
     Each process counts with what it was last seen to have used; the ends that are missed are put
     together from what the system knows of all.
     """
 
-    rig: Rig
-    _roots: list[int] = field(default_factory=list)
-    _used: dict[int, tuple[str, float]] = field(default_factory=dict)
-    _before: dict[int, float] = field(default_factory=dict)
-    _done: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
+    def __init__(self, rig: Rig) -> None:
+        super().__init__(_SAMPLE_SECONDS)
+        self._rig = rig
+        self._roots: list[int] = []
+        self._used: dict[int, tuple[str, float]] = {}
         self._before = {each.pid: each.processor for each in processes().values()}
-        self._thread = threading.Thread(target=self._read_on, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def meet(self, pid: int) -> None:
         """A process of the contestant."""
@@ -78,17 +58,14 @@ class Watch:
             found[name] += seconds  # type: ignore[assignment] # counts need not be whole
         return found
 
-    def _read_on(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self._look()
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Read all of them once."""
         there = processes()
         for process in below(there, self._roots):
             name = process.name if process.name in {RSYNC, SSH} else OWN
             self._used[process.pid] = (name, process.processor)
-        store = self.rig.store.pid
-        for process in below(there, self.rig.far):
+        store = self._rig.store.pid
+        for process in below(there, self._rig.far):
             name = SSHD if process.name.startswith("sshd") else AFAR
             used = process.processor - self._before.get(process.pid, 0.0)
             self._used[process.pid] = (STORE if process.pid == store else name, used)

@@ -11,14 +11,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
 from backends.rsync.scratch import WITHIN
-from tests.benchmarks.capture.contestants import RsyncThenRestic, Step
+from tests.benchmarks.capture.contestants import Contestant, RsyncThenRestic, Step
 from tests.benchmarks.capture.measure import Command, CommandFailed, measure, say
 from tests.benchmarks.capture.ours import Lapseguard
-from tests.benchmarks.capture.record import Delivered, Origin, Salvage
+from tests.benchmarks.capture.record import Delivered, Origin, Remains, Salvage
 from tests.benchmarks.capture.remains import find_remains, put_back, read_snapshots
 from tests.benchmarks.capture.rig import Rig, rig
 from tests.benchmarks.capture.trees import Tree
@@ -65,21 +66,8 @@ def _of_ours(rig: Rig, tree: Tree, moment: float, seconds: float, origin: Origin
     put_back(rig, ours.repository, then)
     at_once = in_the_end if then == ended else find_remains(ours.restic, tree, then)
     ours.end()
-    return _told(
-        Salvage(
-            contestant=ours.name,
-            tree=tree.name,
-            files=tree.files,
-            bytes=tree.bytes,
-            moment=moment,
-            seconds=seconds * moment,
-            every=EVERY,
-            delivered=delivered,
-            at_once=at_once,
-            in_the_end=in_the_end,
-            origin=origin,
-        )
-    )
+    found = _uncut(ours, tree, moment, seconds, origin)
+    return _told(replace(found, delivered=delivered, at_once=at_once, in_the_end=in_the_end))
 
 
 def _of_rival(
@@ -103,25 +91,29 @@ def _of_rival(
     found = []
     for moment, (delivered, snapshots) in zip(sorted(moments), seen, strict=True):
         kept = find_remains(rival.env, tree, snapshots)
-        found.append(
-            _told(
-                Salvage(
-                    contestant=rival.name,
-                    tree=tree.name,
-                    files=tree.files,
-                    bytes=tree.bytes,
-                    moment=moment,
-                    seconds=seconds * moment,
-                    every=EVERY,
-                    delivered=delivered,
-                    at_once=kept,
-                    in_the_end=kept,
-                    origin=origin,
-                )
-            )
-        )
+        row = _uncut(rival, tree, moment, seconds, origin)
+        found.append(_told(replace(row, delivered=delivered, at_once=kept, in_the_end=kept)))
     rival.end()
     return found
+
+
+def _uncut(
+    contestant: Contestant, tree: Tree, moment: float, seconds: float, origin: Origin
+) -> Salvage:
+    """Of a contestant of whom nothing is known yet."""
+    return Salvage(
+        contestant=contestant.name,
+        tree=tree.name,
+        files=tree.files,
+        bytes=tree.bytes,
+        moment=moment,
+        seconds=seconds * moment,
+        every=EVERY,
+        delivered=Delivered(then=0, before=0, begun=0),
+        at_once=Remains(),
+        in_the_end=Remains(),
+        origin=origin,
+    )
 
 
 def _told(salvage: Salvage) -> Salvage:
