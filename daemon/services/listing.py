@@ -10,6 +10,7 @@ import zstandard
 
 from backends.capture.edition import Edition
 from backends.capture.entries import FileRecord
+from backends.repository.zstd import DEFAULT_LEVEL
 from daemon.domain.pathtext import RawPath
 from daemon.domain.sums import FileSum, edit_sums, read_sums, write_sums
 from daemon.errors import ManifestInvalid
@@ -19,6 +20,8 @@ _READ_SIZE = 2**20
 _PART = 2**22
 #: Lines handed to the compressor at a time; one by one would cost more than the compression.
 _BATCH = 512
+#: Of digests next to nothing can be spared: higher levels take longer and store more.
+_LEVEL = DEFAULT_LEVEL
 
 
 class SumsListing:
@@ -33,7 +36,7 @@ class SumsListing:
     def __init__(self, image: Path, earlier: "EarlierSums") -> None:
         self._image = image
         self._earlier = earlier
-        self._compressor = zstandard.ZstdCompressor(level=6).compressobj()
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
         #: One buffer: each part that a compressor gives keeps the 128 KiB it was written in.
         self._text = bytearray()
         self._waiting: list[FileSum] = []
@@ -76,7 +79,7 @@ def edit_listing(earlier: "EarlierSums", edition: Edition, image: Path) -> bytes
         FileSum(path=record.path, sha256=_digest(record, earlier, image))
         for record in edition.records
     ]
-    compressor = zstandard.ZstdCompressor().compressobj()
+    compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
     edited = edit_sums(_unpack(document), edition.removed, added)
     return b"".join([*map(compressor.compress, edited), compressor.flush()])
 
