@@ -634,7 +634,7 @@ def test_an_impossible_pack_size_is_refused(repository, target):
 
 
 def test_many_small_blobs_are_indexed_before_the_end(repository):
-    """An index object never grows much beyond restic's 50,000 blobs."""
+    """An index object never grows much beyond its bound, which is below that of restic."""
     stored: list[IndexedPack] = []
     sent = Uploads(
         repository,
