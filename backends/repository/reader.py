@@ -120,7 +120,8 @@ class BlobReader:
             StoreError: the store does not answer.
         """
         for span in plan_spans(blobs):
-            yield from self.open_span(span, self.fetch_span(pack, span))
+            for batch in self.open_span(span, self.fetch_span(pack, span)):
+                yield from batch
 
     def fetch_span(self, pack: bytes, span: Span) -> bytes:
         """The bytes of a pack that hold some blobs, or fewer where it is damaged.
@@ -135,15 +136,15 @@ class BlobReader:
 
     def open_span(
         self, span: Span, fetched: bytes
-    ) -> Iterator[tuple[PackedBlob, bytes | RepositoryError]]:
-        """Open the blobs of a span that was fetched; see `read_pack`."""
+    ) -> Iterator[list[tuple[PackedBlob, bytes | RepositoryError]]]:
+        """Open the blobs of a span that was fetched, a batch at each step; see `read_pack`."""
         data, blobs = memoryview(fetched), iter(span.blobs)
         pieces = (
             (span.sealed(data, blob), blob.uncompressed_length, blob.id) for blob in span.blobs
         )
         for batch in batch_pieces(pieces):
             members = list(islice(blobs, len(batch)))
-            yield from zip(members, self._open_batch(members, batch), strict=True)
+            yield list(zip(members, self._open_batch(members, batch), strict=True))
 
     def _open_batch(
         self, blobs: list[PackedBlob], batch: list[Piece]

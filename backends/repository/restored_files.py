@@ -110,7 +110,7 @@ class FileFiller:
         self._threads = threads
         self._plans: dict[bytes, dict[BlobId, _Wanted]] = {}
         self._planned = 0
-        self._turns = Turns()
+        self._decoding, self._writing = Turns(), Turns()
         self._counting = threading.Lock()
         self._stopped = threading.Event()
         self.files = 0
@@ -236,18 +236,28 @@ class FileFiller:
         pack, wanted = plan
         try:
             for span in plan_spans(each.blob for each in wanted.values()):
-                fetched = self._reader.fetch_span(pack, span)
-                with self._turns.take(pieces=len(span.blobs), size=span.length):
-                    self._write_span(span, fetched, wanted)
+                self._write_span(span, self._reader.fetch_span(pack, span), wanted)
         except BaseException:
             self._stopped.set()
             raise
 
     def _write_span(self, span: Span, fetched: bytes, wanted: dict[BlobId, _Wanted]) -> None:
+        """Write what a span holds; while one thread writes small files, another one decodes."""
+        batches = self._reader.open_span(span, fetched)
+        pieces, size = len(span.blobs), span.length
+        while not self._stopped.is_set():
+            with self._decoding.take(pieces=pieces, size=size):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            with self._writing.take(pieces=pieces, size=size):
+                self._write_batch(batch, wanted)
+
+    def _write_batch(
+        self, batch: list[tuple[PackedBlob, bytes | RepositoryError]], wanted: dict[BlobId, _Wanted]
+    ) -> None:
         files = size = 0
-        for blob, data in self._reader.open_span(span, fetched):
-            if self._stopped.is_set():
-                break
+        for blob, data in batch:
             for file, offset in wanted[blob.id].places:
                 if file.is_one_piece and isinstance(data, bytes):
                     files += self._write_new(file, data)

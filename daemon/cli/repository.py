@@ -41,7 +41,12 @@ from daemon.services.repository_restore import (
     restore_snapshot,
 )
 from daemon.services.restoration import RestoreOrder, check_target
-from daemon.services.restore_preview import RestorePreview, preview_restore, preview_target
+from daemon.services.restore_preview import (
+    LateTotal,
+    RestorePreview,
+    preview_restore,
+    preview_target,
+)
 
 app: Final = typer.Typer(
     name="repository", no_args_is_help=True, help="Any restic repository: no settings needed."
@@ -174,7 +179,7 @@ def _restore(
     output: Output,
 ) -> ExitCode:
     reader = open_reader(repository, output.warn)
-    total = _preview_of(reader, snapshot, order)
+    total = LateTotal(lambda: _preview_of(reader, snapshot, order))
     with display_of(ctx, output).restoring(total) as step:
         report = restore_snapshot(reader, snapshot, order, step)
     subject = snapshot_subject(snapshot)

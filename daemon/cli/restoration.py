@@ -43,7 +43,7 @@ from daemon.errors import ExitCode, RunIncomplete, UsageError
 from daemon.services.destination import Destination, Patience
 from daemon.services.overview import RunRecord
 from daemon.services.restoration import Restoration, RestoreOrder, check_target, open_restoration
-from daemon.services.restore_preview import preview_target
+from daemon.services.restore_preview import LateTotal, preview_target
 
 app: Final = typer.Typer(name="restore")
 
@@ -113,7 +113,8 @@ def _open(ctx: typer.Context, run: str, output: Output) -> Iterator[OpenRestore]
 def _restore(
     ctx: typer.Context, output: Output, restoration: Restoration, order: RestoreOrder
 ) -> ExitCode:
-    with display_of(ctx, output).restoring(restoration.preview(order)) as step:
+    total = LateTotal(lambda: restoration.preview(order))
+    with display_of(ctx, output).restoring(total) as step:
         done = restoration.restore(order, step)
     dumps = restoration.loadings(order, str(order.target))
     if output.as_json:

@@ -1,8 +1,9 @@
 """Adds up what a restore would bring, and what would stand in its way, without doing anything."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -61,6 +62,27 @@ class TargetPreview:
     in_the_way: tuple[str, ...]
     resumed: bool
     free_bytes: int
+
+
+class LateTotal:
+    """Files and bytes of a restore, added up once somebody asks, since that reads all folders.
+
+    Args:
+        add_up: Gives them; raises StoreError.
+    """
+
+    def __init__(self, add_up: Callable[[], RestorePreview]) -> None:
+        self._found = cache(add_up)
+
+    @property
+    def files(self) -> int:
+        """Names of regular files."""
+        return self._found().files
+
+    @property
+    def bytes(self) -> int:
+        """Their content."""
+        return self._found().bytes
 
 
 def preview_restore(
