@@ -17,7 +17,7 @@ from typing import Final, Self
 import xxhash
 
 from backends.errors import RepositoryError
-from backends.repository.allocator import return_freed_packs
+from backends.repository.allocator import return_free_memory, return_freed_packs
 from backends.repository.beginning import Beginning
 from backends.repository.blob import identify, plain_length
 from backends.repository.chunker import SMALLEST, Readable, chunks, read_most
@@ -208,6 +208,7 @@ class RepositoryWriter:
                 self._sealing.settle()
                 self._packs.drain()
             self._uploads.settle()
+            return_free_memory()
 
     def close(self) -> None:
         """Flush, and end all threads; closing again does nothing.
