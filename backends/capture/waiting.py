@@ -4,6 +4,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from backends.errors import LocalPathUnusable
 
 #: Bytes of the ids and of the place, which follow the record.
 _LENGTHS: Final = struct.Struct("<QI")
+#: Bytes of a list that is not on disk yet.
+_IN_MEMORY: Final = 1 << 16
 
 
 class Waiting:
@@ -22,10 +25,8 @@ class Waiting:
     """
 
     def __init__(self, folder: Path) -> None:
-        try:
-            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
-        except OSError as error:
-            raise _unusable(error, folder) from error
+        # What is freed may be all that the disk has: a short list needs none of it.
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=str(folder))  # noqa: SIM115 - closed by `close`
         self._folder = folder
         #: Sum of the sizes of the files in it.
         self.bytes = 0
@@ -49,7 +50,9 @@ class Waiting:
 
     def close(self) -> None:
         """Forget all of it."""
-        self._file.close()
+        # Safe to pass over: what is forgotten needs no room on a full disk.
+        with suppress(OSError):
+            self._file.close()
 
 
 def _unusable(error: OSError, folder: Path) -> LocalPathUnusable:
