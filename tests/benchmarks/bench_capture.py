@@ -94,9 +94,16 @@ def measured_parts(arguments: argparse.Namespace, scratch: Path) -> Iterator[Rep
             say(f"{part} begins")
             try:
                 yield from carry_out()
-            except (LineUnavailable, CommandFailed) as error:
-                note = f"{part}: broke off or could not be measured: {error}"
-                yield Report(machine=describe_machine(), notes=(note,))
+            except LineUnavailable as error:
+                yield note(f"{part} could not be measured: {error}")
+            except CommandFailed as error:
+                say(f"{part} broke off: {error}")
+                yield note(f"{part} broke off: {error.brief()}")
+
+
+def note(text: str) -> Report:
+    """A report that says only this."""
+    return Report(machine=describe_machine(), notes=(text,))
 
 
 def measure_near(
@@ -165,8 +172,7 @@ def measure_growth(
 ) -> Iterator[Report]:
     """Memory and cost by size."""
     times = GROWTH_TIMES if "growth" in arguments.measure else MEMORY_TIMES
-    sizes = measure_sizes(scratch, arguments.share, arguments.trees, times, origin)
-    yield Report(machine=describe_machine(), sizes=sizes)
+    yield from measure_sizes(scratch, arguments.share, arguments.trees, times, origin)
 
 
 def measure_cuts(
@@ -174,8 +180,8 @@ def measure_cuts(
 ) -> Iterator[Report]:
     """What is left when the server dies. Raises LineUnavailable."""
     for _, tree in trees:
-        salvages = measure_salvage(scratch, [tree], arguments.cut_at, origin)
-        yield Report(machine=describe_machine(), salvages=salvages)
+        for each in measure_salvage(scratch, tree, arguments.cut_at, origin):
+            yield Report(machine=describe_machine(), salvages=(each,))
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -11,9 +11,6 @@ from tests.benchmarks.capture.record import Case, Entry, Origin
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree, change
 
-#: Letters of a complaint that a report shows.
-_TOLD = 200
-
 
 @dataclass(slots=True)
 class Contest:
@@ -78,8 +75,7 @@ class Contest:
             cost = contestant.save(step, self.rig.look)
         except CommandFailed as error:
             say(f"{self.tree.name}, {step.value}: {contestant.name}: {error}")
-            told = " ".join(str(error).replace(str(self.rig.scratch), "…").split())
-            self._note(step, f"{contestant.name} FAILED at least once: {told[:_TOLD]}")
+            self._note(step, f"{contestant.name} FAILED at least once: {error.brief()}")
             return
         say(f"{self.tree.name}, {step.value}: {contestant.name} {cost.seconds:.2f} s")
         self._costs[step][contestant.name].append(cost)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MIB = 1 << 20
+#: What names a place on this machine.
+_PLACE = re.compile(r"(?:/[^/\s'\"]+){2,}")
+#: Letters of a complaint that a report shows.
+_BRIEF = 200
 _TICK = os.sysconf("SC_CLK_TCK")
 #: Where /proc/PID/stat has utime, stime, and both of the children waited for, counted after `)`.
 _TIMES = slice(11, 15)
@@ -82,6 +87,11 @@ class Cost:
 
 class CommandFailed(Exception):
     """A contestant did not do what it was asked to."""
+
+    def brief(self) -> str:
+        """In one line, not too long, and without where things lie on this machine."""
+        words = (_PLACE.sub("…", word) for word in str(self).split())
+        return " ".join(words)[:_BRIEF]
 
 
 #: Told of each process as it starts.

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from backends.rsync.scratch import WITHIN
 from tests.benchmarks.capture.contestants import Contestant, RsyncThenRestic, Step
-from tests.benchmarks.capture.measure import Command, CommandFailed, measure, say
+from tests.benchmarks.capture.measure import Command, measure, say
 from tests.benchmarks.capture.ours import Lapseguard
 from tests.benchmarks.capture.record import Delivered, Origin, Remains, Salvage
 from tests.benchmarks.capture.remains import find_remains, put_back, read_snapshots
@@ -33,24 +33,20 @@ _END_SECONDS = 600
 
 
 def measure_salvage(
-    scratch: Path, trees: list[Tree], moments: tuple[float, ...], origin: Origin
-) -> tuple[Salvage, ...]:
+    scratch: Path, tree: Tree, moments: tuple[float, ...], origin: Origin
+) -> Iterator[Salvage]:
     """Cut the server off in the middle of runs of ours and of rsync + restic.
 
     Raises:
         LineUnavailable: the system does not let us make slow lines.
+        CommandFailed: a run did not come through.
     """
-    found: list[Salvage] = []
-    for tree in trees:
-        megabits = max(1, ceil(tree.bytes * 8 / 1e6 / _SECONDS))
-        with rig(scratch, megabits) as both:
-            try:
-                seconds = _undisturbed(Lapseguard(both, tree, "whole", settings=_SETTINGS))
-                found += (_of_ours(both, tree, each, seconds, origin) for each in moments)
-                found += _of_rival(both, tree, moments, seconds, origin)
-            except CommandFailed as error:
-                say(f"salvage of {tree.name} broke off: {error}")
-    return tuple(found)
+    megabits = max(1, ceil(tree.bytes * 8 / 1e6 / _SECONDS))
+    with rig(scratch, megabits) as both:
+        seconds = _undisturbed(Lapseguard(both, tree, "whole", settings=_SETTINGS))
+        for moment in moments:
+            yield _of_ours(both, tree, moment, seconds, origin)
+        yield from _of_rival(both, tree, moments, seconds, origin)
 
 
 def _of_ours(rig: Rig, tree: Tree, moment: float, seconds: float, origin: Origin) -> Salvage:

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.capture.contestants import Step
+from tests.benchmarks.capture.machine import describe_machine
 from tests.benchmarks.capture.measure import CommandFailed, Cost, say, settle
 from tests.benchmarks.capture.memory import Watch
 from tests.benchmarks.capture.ours import Lapseguard
-from tests.benchmarks.capture.record import Origin, Peak, Size
+from tests.benchmarks.capture.record import Origin, Peak, Report, Size
 from tests.benchmarks.capture.rig import Rig, rig
 from tests.benchmarks.capture.trees import Tree, make_large, make_small
 
@@ -23,21 +24,31 @@ _TREES: dict[str, Callable[[Path, float], Tree]] = {"small": make_small, "large"
 
 def measure_sizes(
     scratch: Path, share: float, trees: str, times: Iterable[float], origin: Origin
-) -> tuple[Size, ...]:
-    """Save ever larger trees, each in a rig of its own."""
-    found = [*_save(scratch, _almost_nothing(scratch / "nothing"), 0.0, origin)]
+) -> Iterator[Report]:
+    """Save ever larger trees, each in a rig of its own; a report of each kind of tree."""
+    yield _report(_save(scratch, _almost_nothing(scratch / "nothing"), 0.0, origin))
     for name, make in _TREES.items():
-        for each in times if trees in {name, "both"} else ():
-            tree = make(scratch / f"{name}-{each}", share * each)
-            try:
+        if trees in {name, "both"}:
+            found: list[Size | str] = []
+            for each in times:
+                tree = make(scratch / f"{name}-{each}", share * each)
                 found += _save(scratch, tree, each, origin)
-            finally:
                 shutil.rmtree(tree.path)
-    return tuple(found)
+            yield _report(found)
 
 
-def _save(scratch: Path, tree: Tree, times: float, origin: Origin) -> Iterator[Size]:
-    """A first backup, and another one after nothing has changed."""
+def _report(found: Iterable[Size | str]) -> Report:
+    """Sizes, and complaints as notes."""
+    parts = tuple(found)
+    return Report(
+        machine=describe_machine(),
+        sizes=tuple(each for each in parts if isinstance(each, Size)),
+        notes=tuple(each for each in parts if isinstance(each, str)),
+    )
+
+
+def _save(scratch: Path, tree: Tree, times: float, origin: Origin) -> Iterator[Size | str]:
+    """A first backup, and another one after nothing has changed; or why there is none."""
     with rig(scratch) as both:
         ours = Lapseguard(both, tree, "sizes")
         ours.begin()
@@ -46,7 +57,7 @@ def _save(scratch: Path, tree: Tree, times: float, origin: Origin) -> Iterator[S
             try:
                 cost, peak = _watched(both, ours, step)
             except CommandFailed as error:
-                say(f"{times:g} times {tree.name}, {step.value}: {error}")
+                yield f"{times:g} times {tree.name}, {step.value}: FAILED: {error.brief()}"
                 return
             yield _told(
                 Size(

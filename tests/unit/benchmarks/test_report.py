@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.benchmarks.capture.contestants import RsyncThenRestic, Step
 from tests.benchmarks.capture.machine import without_places
 from tests.benchmarks.capture.markdown import table
+from tests.benchmarks.capture.measure import CommandFailed
 from tests.benchmarks.capture.ours import Lapseguard
 from tests.benchmarks.capture.record import Entry, Reading, keep, load
 from tests.benchmarks.capture.report import render, write_report
@@ -126,6 +127,12 @@ def test_the_command_is_told_without_the_places_of_this_machine() -> None:
     words = ["--only", "a", "--report", "/tmp/x.md", "--json=/tmp/y", "--rounds", "2"]  # noqa: S108
 
     assert without_places(words) == ["--only", "a", "--rounds", "2"]
+
+
+def test_a_complaint_is_told_in_one_line_and_without_places() -> None:
+    error = CommandFailed("restic ended with 1:\n  open /tmp/bench-x1/rig: no such file")
+
+    assert error.brief() == "restic ended with 1: open …: no such file"
 
 
 def test_a_name_with_bars_in_it_stays_one_cell() -> None:
