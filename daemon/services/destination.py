@@ -101,8 +101,12 @@ def open_or_create(
 
 
 @contextmanager
-def hold_reading_lock(repository: Repository) -> Iterator[None]:
+def hold_reading_lock(
+    repository: Repository, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[None]:
     """Keep others from pruning while we read; go without where the store lets us only read.
+
+    `meanwhile` may read before the lock counts, see `hold_lock`; without a lock it is not called.
 
     A restore with read-only keys matters more than the small chance of a prune meanwhile, which
     shows itself as an error and never as wrong data: every blob is hashed.
@@ -114,5 +118,5 @@ def hold_reading_lock(repository: Repository) -> Iterator[None]:
     with ExitStack() as stack:
         # Safe to pass over: see above.
         with suppress(StoreRefused):
-            stack.enter_context(hold_lock(repository))
+            stack.enter_context(hold_lock(repository, meanwhile=meanwhile))
         yield

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.errors import TargetNotEmpty
 from backends.repository.included import include_paths
+from backends.repository.index import Index
 from backends.repository.marker import is_marker
 from backends.repository.mending import recover_index
 from backends.repository.parts import Part, cut_into_parts
@@ -120,8 +121,10 @@ def open_restoration(destination: Destination, signed: SignedManifest) -> Iterat
     """
     with closing(destination.store):
         repository = open_repository(destination)
-        with hold_reading_lock(repository):
-            yield Restoration(signed, BlobReader(repository, recover_index(repository)))
+        loaded: list[Index] = []
+        with hold_reading_lock(repository, lambda: loaded.append(recover_index(repository))):
+            index = loaded[0] if loaded else recover_index(repository)
+            yield Restoration(signed, BlobReader(repository, index))
 
 
 def check_target(target: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.errors import ObjectMissing, RepositoryDamaged, SnapshotMissing, StoreRefused
 from backends.protocols import ObjectStore
+from backends.repository.index import Index
 from backends.repository.judging_beside import BesideJudge
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
@@ -100,12 +101,22 @@ def _examine(
     aim: _Aim,
 ) -> Proof:
     repository = open_repository(destination)
-    with hold_reading_lock(repository), tempfile.TemporaryDirectory(dir=tools.scratch) as scratch:
+    loaded: list[Index] = []
+
+    def load() -> None:
+        # Safe to pass over: it is read again, where what is wrong with it is a finding.
+        with suppress(RepositoryDamaged, ObjectMissing):
+            loaded.append(repository.load_index())
+
+    with (
+        hold_reading_lock(repository, load),
+        tempfile.TemporaryDirectory(dir=tools.scratch) as scratch,
+    ):
         problems = _record_problems(repository, signed)
         if problems:
             return Proof(depth=Depth.STORED, problems=problems, standings=())
         try:
-            evidence = replace(_gather(repository, signed, Path(scratch)), beside=beside)
+            evidence = replace(_gather(repository, signed, loaded, Path(scratch)), beside=beside)
             proof = prove(evidence, aim.depth, aim.watcher)
             _note_damage(repository.store, proof)
         except (RepositoryDamaged, SnapshotMissing) as error:
@@ -117,9 +128,11 @@ def _examine(
     return replace(proof, problems=(*proof.problems, *(found for found in changed if found)))
 
 
-def _gather(repository: Repository, signed: SignedManifest, scratch: Path) -> Evidence:
+def _gather(
+    repository: Repository, signed: SignedManifest, loaded: list[Index], scratch: Path
+) -> Evidence:
     manifest = signed.manifest
-    index = repository.load_index()
+    index = loaded[0] if loaded else repository.load_index()
     tree = load_snapshot(repository, manifest.repository.snapshot).tree
     if tree.hex() != manifest.repository.tree:
         raise RepositoryDamaged(
