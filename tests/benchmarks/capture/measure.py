@@ -14,7 +14,7 @@ from pathlib import Path
 
 MIB = 1 << 20
 #: What names a place on this machine.
-_PLACE = re.compile(r"(?:/[^/\s'\"]+){2,}")
+_PLACE = re.compile(r"(?:/[^/\s'\":;,]+){2,}")
 #: Letters of a complaint that a report shows.
 _BRIEF = 200
 _TICK = os.sysconf("SC_CLK_TCK")
