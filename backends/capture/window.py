@@ -9,13 +9,15 @@ landed than the window holds, `is_full` says so, and the pull is held back meanw
 import enum
 import os
 import shutil
+import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import IO, Final, Protocol, Self
 
 from backends.capture.ledger import StoredContent
 from backends.capture.staging import Staging
@@ -28,6 +30,8 @@ from backends.types import PullSpec
 
 #: Each flush ends packs before they are full, so it has to pay.
 _SHARE: Final = 4
+#: Bytes set aside for the list of what is freed.
+_RESERVE: Final = 64 << 10
 #: Bytes that a file takes without its data: an inode, its name, its attributes.
 _SKELETON: Final = 1024
 #: Seconds between two looks.
@@ -150,6 +154,7 @@ class Window:
         self._landed = 0
         self._root = staging.root
         self._pending: Waiting | None = None
+        self._reserve = _set_aside(staging.root)
         self._followed: dict[int, _Followed] = {}
         self._changing = threading.Lock()
         self._vacating = threading.Lock()
@@ -172,6 +177,7 @@ class Window:
     ) -> None:
         self._over.set()
         self._thread.join()
+        self._reserve.close()
         if self._pending is not None:
             self._pending.close()
 
@@ -293,6 +299,8 @@ class Window:
                 under_way = [(i, f, f.position) for i, f in self._followed.items()]
             with closing(batch):
                 self._flush()
+                # On a full disk the list of what is freed needs what is freed here.
+                self._reserve.close()
                 self._log.add(content for _, content in batch)
                 self._free_all(batch, under_way)
 
@@ -319,3 +327,15 @@ class Window:
         followed.freed = position
         if not is_being_written(inode):
             self._untimely.add(inode)
+
+
+def _set_aside(folder: Path) -> IO[bytes]:
+    """Room on the disk of staging, given back by closing it; none where there is none."""
+    try:
+        reserve = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by whoever needs it
+    except OSError:
+        return BytesIO()  # Safe to pass over: there was no room to begin with.
+    with suppress(OSError):
+        reserve.write(bytes(_RESERVE))
+        reserve.flush()
+    return reserve
