@@ -1,4 +1,4 @@
-"""Where an S3 bucket is, who asks, and within which limits; nothing here loads botocore."""
+"""Where an S3 bucket is, who asks, and within which limits; nothing here loads boto3."""
 
 import enum
 import ipaddress

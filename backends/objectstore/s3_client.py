@@ -1,13 +1,11 @@
-"""A botocore client that does what its caller says and nothing that the environment slips in.
-
-boto3 would only add its transfers and resources to it, which nobody needs here.
-"""
+"""A boto3 client that does what its caller says and nothing that the environment slips in."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+import boto3.session
+import botocore.session
 from botocore.config import Config
-from botocore.session import Session
 
 from backends.errors import StoreMisconfigured
 from backends.objectstore.s3_address import Addressing, S3Address, S3Credentials, S3Limits
@@ -37,7 +35,7 @@ def build_client(
     try:
         with mapped(f"preparing {address.url}"):
             config = _config(address, limits)
-            client = _session(credentials).create_client(
+            client: S3Client = _session(credentials).client(
                 SERVICE,
                 endpoint_url=address.endpoint,
                 region_name=address.region,
@@ -47,7 +45,7 @@ def build_client(
             client.meta.events.register(
                 "before-sign.s3.PutObject", _HashOnce(config, address.addressing)
             )
-            return cast("S3Client", client)
+            return client
     except ValueError as error:  # how botocore refuses an endpoint
         raise StoreMisconfigured(f"preparing {address.url}: {error}") from error
 
@@ -68,9 +66,9 @@ class _HashOnce:
             request.context["client_config"] = self._unsigned
 
 
-def _session(credentials: S3Credentials | None) -> Session:
-    """A session of our own: a shared one must not build clients in several threads."""
-    session = Session()
+def _session(credentials: S3Credentials | None) -> boto3.session.Session:
+    """A session of our own: the shared default one must not build clients in several threads."""
+    session = botocore.session.Session()
     session.register_component("data_loader", S3Descriptions())
     if credentials is not None:
         session.set_credentials(
@@ -78,7 +76,7 @@ def _session(credentials: S3Credentials | None) -> Session:
             credentials.secret_access_key,
             credentials.session_token,
         )
-    return session
+    return boto3.session.Session(botocore_session=session)
 
 
 def _config(address: S3Address, limits: S3Limits) -> Config:

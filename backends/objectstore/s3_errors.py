@@ -1,4 +1,4 @@
-"""What botocore raises, as store errors: one table of exception classes, one of S3 error codes.
+"""What boto3 raises, as store errors: one table of exception classes, one of S3 error codes.
 
 The table of classes names every exception of `botocore.exceptions`; a test fails when a new
 release brings one that is not in it. Names instead of classes, because the supported range of
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, UndefinedModelAttributeError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
@@ -203,7 +204,7 @@ def mapped(doing: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise client_error(error, doing) from error
-    except (BotoCoreError, UndefinedModelAttributeError) as error:
+    except (BotoCoreError, Boto3Error, UndefinedModelAttributeError) as error:
         raise library_error(error, doing) from error
     except (HTTPError, OSError) as error:
         # From urllib3 and sockets while a body is read, where botocore does not translate all.

@@ -40,10 +40,10 @@ SECOND_HALF = {
     *("backends.capture.pipeline", "backends.repository.repository", "backends.repository.writer"),
     *("backends.shell", "daemon.services.deposit", "daemon.services.proof"),
     *("daemon.services.safekeeping", "daemon.services.dumps", "backends.snapshot.hold"),
-    *("botocore", "paramiko", "cryptography"),
+    *("boto3", "botocore", "s3transfer", "paramiko", "cryptography"),
 }
 #: What only those need who read something on a screen, have another database, or make changes.
-OTHERS = {"rich", "structlog", "pygments", "alembic", "psycopg", "boto3", "s3transfer", "jinja2"}
+OTHERS = {"rich", "structlog", "pygments", "alembic", "psycopg", "jinja2"}
 OTHERS |= {"sqlalchemy.dialects.postgresql", "apscheduler", "icalendar"}
 
 
