@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from backends.capture.entries import FileRecord, ImageTotals
+from backends.capture.entries import ImageTotals
+from backends.capture.records import Records
 from backends.capture.touched import Touched
 from backends.errors import ObjectMissing, RepositoryDamaged
 from backends.repository.tree import Node, decode_tree
@@ -97,7 +98,7 @@ class Edition:
     base: ImageBase
     touched: Touched
     removed: list[bytes] = field(default_factory=list)
-    records: list[FileRecord] = field(default_factory=list)
+    records: Records = field(default_factory=Records)
 
 
 def plan_edition(image: bytes, base: ImageBase, changed: Iterable[bytes]) -> Edition:

@@ -149,9 +149,10 @@ class ImageWalk:
         if touched is None:
             found, known = list_folder(place, selection), self._load_known(tree)
         else:
-            found = name_entries(place, selection, touched.below)
+            names = touched.names()
+            found = name_entries(place, selection, names)
             kept = self._texts.entries(tree) if tree else {}
-            texts = ((name, kept.pop(name, None)) for name in touched.below)
+            texts = ((name, kept.pop(name, None)) for name in names)
             known = {name: decode_entry(text) for name, text in texts if text is not None}
         return Folder(
             path=path,
@@ -251,7 +252,7 @@ class ImageWalk:
         self.totals.folders += 1
         subtree = known.subtree if known else None
         # What is new is looked at as a whole, whatever was said of it.
-        touched = folder.below.below[found.name] if folder.below and subtree else None
+        touched = folder.below.below(found.name) if folder.below and subtree else None
         selection = folder.selection.below(found.name)
         return self._open(path, found.path, selection, subtree, touched, itself=itself, entry=entry)
 

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
+
+#: What no name can hold.
+_END: Final = b"\0"
 
 
 @dataclass(slots=True)
 class Touched:
     """One folder's entries that are to be looked at, each with those below it."""
 
-    below: dict[bytes, "Touched"] = field(default_factory=dict)
+    #: Entries of which something below is to be looked at, too.
+    _folders: dict[bytes, "Touched"] = field(default_factory=dict)
+    #: Names of entries, perhaps of the same ones: most are files, and values would take much more.
+    _names: bytearray = field(default_factory=bytearray)
 
     @classmethod
     def of(cls, paths: Iterable[bytes]) -> Self:
@@ -20,16 +26,29 @@ class Touched:
             *folders, last = path.split(b"/")
             for name in folders:
                 place = place.enter(name)
-            place.below.setdefault(last, _NOTHING_BELOW)
+            place.add(last)
         return root
+
+    def names(self) -> set[bytes]:
+        """Of all entries of this folder that are to be looked at."""
+        return {*self._folders, *bytes(self._names).split(_END)[:-1]}
+
+    def below(self, name: bytes) -> "Touched":
+        """What is to be looked at below one of its entries."""
+        return self._folders.get(name, _NOTHING)
+
+    def add(self, name: bytes) -> None:
+        """One more of its entries."""
+        self._names += name
+        self._names += _END
 
     def enter(self, name: bytes) -> "Touched":
         """One of its entries, of which something below is to be looked at."""
-        found = self.below.get(name, _NOTHING_BELOW)
-        if found is _NOTHING_BELOW:
-            found = self.below[name] = Touched()
+        found = self._folders.get(name)
+        if found is None:
+            found = self._folders[name] = Touched()
         return found
 
 
-#: Most entries are files, and one for all of them takes next to no memory. It stays empty.
-_NOTHING_BELOW = Touched()
+#: It stays empty.
+_NOTHING: Final = Touched()

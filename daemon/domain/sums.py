@@ -6,9 +6,10 @@ or a carriage return these are written `\\`, `\n`, `\r`, and the line begins wit
 """
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 from typing import Final
 
 from daemon.domain.pathtext import RawPath, write_path
@@ -22,6 +23,8 @@ _PLAIN: Final = {escape[1:]: byte for byte, escape in _ESCAPES.items()}
 _SHA256_BYTES: Final = 32
 #: After the keys of all that is below a path, and before every other one.
 _BEYOND: Final = b"\1"
+#: Bytes of an edited listing that are handed on at a time.
+_PIECE: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,34 +84,77 @@ def edit_sums(
     Args:
         parts: What `write_sums` wrote, in pieces of any length; one is held in memory at a time.
         removed: Files, or folders with all that is below them; one that is not listed is no error.
-        added: In any order; a path that is still listed has to be among `removed`.
+        added: In the order of the listing; a path that is still listed has to be among `removed`.
+
+    Returns:
+        Pieces of some `_PIECE` bytes, or as long as a part.
 
     Raises:
-        ManifestInvalid: a line that is looked at is of another form, or a path is not clean.
+        ManifestInvalid: a line that is looked at is of another form, or a path is not clean, or
+            comes out of order or twice.
     """
-    cuts = sorted(map(_key, removed))
-    lines_in = sorted((_key(entry.path), _checked_line(entry)) for entry in added)
+    return _join(_edited(parts, sorted(map(_key, removed)), _Added(added)))
+
+
+class _Added:
+    """What is put in, taken one by one: there may be as many as there are files."""
+
+    def __init__(self, added: Iterable[FileSum]) -> None:
+        self._rest = _keyed_lines(added)
+        self._next = next(self._rest, None)
+
+    def up_to(self, last: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The next key and line, as long as the key is not beyond."""
+        while self._next is not None and self._next[0] <= last:
+            yield self._next
+            self._next = next(self._rest, None)
+
+    def rest(self) -> Iterator[bytes]:
+        """All other lines."""
+        if self._next is not None:
+            yield self._next[1]
+            yield from (line for _, line in self._rest)
+
+
+def _keyed_lines(added: Iterable[FileSum]) -> Iterator[tuple[bytes, bytes]]:
+    before = b""
+    for entry in added:
+        line, key = _checked_line(entry), _key(entry.path)
+        if key <= before:
+            raise ManifestInvalid(f"{write_path(entry.path)} is out of order in the listing.")
+        before = key
+        yield key, line
+
+
+def _edited(parts: Iterable[bytes], cuts: list[bytes], added: _Added) -> Iterator[bytes]:
     for lines in _whole_lines(parts):
         last = _key_of(lines[-1])
-        place = bisect_right(lines_in, last, key=_first)
-        here, lines_in = lines_in[:place], lines_in[place:]
-        yield _edit_lines(lines, [key for key in cuts if key <= last], here)
+        yield from _edit_lines(lines, [key for key in cuts if key <= last], added.up_to(last))
         cuts = [key for key in cuts if key + _BEYOND > last]
-    yield b"".join(line for _, line in lines_in)
+    yield from added.rest()
 
 
-def _edit_lines(lines: list[bytes], cuts: list[bytes], added: list[tuple[bytes, bytes]]) -> bytes:
-    points = [(*_cut(lines, key), key, b"") for key in cuts]
-    for key, line in added:
-        place = bisect_left(lines, key, key=_key_of)
-        points.append((place, place, key, line))
-    kept: list[bytes] = []
+def _edit_lines(
+    lines: list[bytes], cuts: list[bytes], added: Iterable[tuple[bytes, bytes]]
+) -> Iterator[bytes]:
     cursor = 0
-    for start, end, _, line in sorted(points, key=_start_and_key):
-        kept += lines[cursor:start]
+    for key, line in merge(((key, b"") for key in cuts), added):
+        start, end = (bisect_left(lines, key, key=_key_of),) * 2 if line else _cut(lines, key)
+        yield b"".join(lines[cursor:start])
         cursor = max(cursor, end)
-        kept.append(line)
-    return b"".join([*kept, *lines[cursor:]])
+        yield line
+    yield b"".join(lines[cursor:])
+
+
+def _join(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same in fewer pieces: each costs its taker something."""
+    together = bytearray()
+    for piece in pieces:
+        together += piece
+        if len(together) >= _PIECE:
+            yield bytes(together)
+            together.clear()
+    yield bytes(together)
 
 
 def _whole_lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -127,14 +173,6 @@ def _cut(lines: list[bytes], key: bytes) -> tuple[int, int]:
     """The lines of a path and of everything below it."""
     start = bisect_left(lines, key, key=_key_of)
     return start, bisect_left(lines, key + _BEYOND, start, key=_key_of)
-
-
-def _first(pair: tuple[bytes, bytes]) -> bytes:
-    return pair[0]
-
-
-def _start_and_key(point: tuple[int, int, bytes, bytes]) -> tuple[int, bytes]:
-    return point[0], point[2]
 
 
 def _checked_line(entry: FileSum) -> bytes:

@@ -10,6 +10,7 @@ import zstandard
 
 from backends.capture.edition import Edition
 from backends.capture.entries import FileRecord
+from backends.capture.records import KeptRecord
 from backends.repository.zstd import DEFAULT_LEVEL
 from daemon.domain.pathtext import RawPath
 from daemon.domain.sums import FileSum, edit_sums, read_sums, write_sums
@@ -17,7 +18,7 @@ from daemon.errors import ManifestInvalid
 
 _READ_SIZE = 2**20
 #: Bytes of a listing that are edited at a time.
-_PART = 2**22
+_PART = 2**20
 #: Lines handed to the compressor at a time; one by one would cost more than the compression.
 _BATCH = 512
 #: Of digests next to nothing can be spared: higher levels take longer and store more.
@@ -75,13 +76,15 @@ def edit_listing(earlier: "EarlierSums", edition: Edition, image: Path) -> bytes
         raise ManifestInvalid("The listing of checksums of the run before is not there.")
     if not edition.removed and not edition.records:
         return document
-    added = [
+    added = (
         FileSum(path=record.path, sha256=_digest(record, earlier, image))
         for record in edition.records
-    ]
-    compressor = zstandard.ZstdCompressor(level=_LEVEL).compressobj()
-    edited = edit_sums(_unpack(document), edition.removed, added)
-    return b"".join([*map(compressor.compress, edited), compressor.flush()])
+    )
+    compressor, text = zstandard.ZstdCompressor(level=_LEVEL).compressobj(), bytearray()
+    for piece in edit_sums(_unpack(document), edition.removed, added):
+        text += compressor.compress(piece)
+    text += compressor.flush()
+    return bytes(text)
 
 
 class EarlierSums:
@@ -108,7 +111,7 @@ class EarlierSums:
         return self._sums.get(path)
 
 
-def _digest(record: FileRecord, earlier: EarlierSums, image: Path) -> bytes:
+def _digest(record: FileRecord | KeptRecord, earlier: EarlierSums, image: Path) -> bytes:
     return record.sha256 or earlier.find(record.path) or _hash(image, record.path)
 
 
