@@ -181,7 +181,7 @@ def test_a_file_more_costs_a_few_hundred_bytes(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_costs_little_more_for_each_file_in_it(tmp_path: Path) -> None:
-    """Its name among those that are looked at, above all.
+    """Its name among those that are looked at, and its digest, a few times for a moment.
 
     As values and lines in memory all at once, its files took 930 each.
     """
@@ -190,7 +190,7 @@ def test_a_checkpoint_costs_little_more_for_each_file_in_it(tmp_path: Path) -> N
     more = peak_of(tmp_path / "many", files=many, size=64, checkpoint=True)
     print("PER FILE", (more - less) / (many - few))
 
-    assert (more - less) / (many - few) < 450
+    assert (more - less) / (many - few) < 600
 
 
 def test_bytes_cost_nothing(tmp_path: Path) -> None:
