@@ -145,7 +145,8 @@ def complete(program: Program, words: str) -> list[str]:
 
 def test_a_signal_ends_it_with_130_and_a_next_step(installed: Program) -> None:
     started = installed.folder / "started"
-    command = f'["sh", "-c", "touch {started}; exec sleep 60"]'
+    # A moment later, when whoever started it has gone on to wait for it.
+    command = f'["sh", "-c", "sleep 0.3; touch {started}; exec sleep 60"]'
     secrets = f"access_key_id_command = {command}\nsecret_access_key_command = {command}"
     text = installed.settings.read_text().replace("[defaults]", f"{secrets}\n[defaults]")
     installed.settings.write_text(text)
