@@ -26,6 +26,7 @@ from backends.capture.selection import Selection
 from backends.capture.touched import Touched
 from backends.errors import BackendError, LocalPathUnusable, TransferInterrupted
 from backends.pathlist import PathList
+from backends.repository.allocator import return_free_memory
 from backends.repository.index import Index
 from backends.repository.tree import Node
 from backends.repository.writer import RepositoryWriter
@@ -225,6 +226,7 @@ class Checkpoints:
         self._writer.flush()
         base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
         self._tell(CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft))
+        return_free_memory()
         self._packing.progress.secure(base.files, base.total_bytes)
         self._base, self._begun = base, begun
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from backends.errors import ObjectCorrupt
+from backends.repository.allocator import return_free_memory
 from backends.repository.crew import Crew
 from backends.repository.failure import Failure
 from backends.repository.index import IndexedPack, encode_pack, join_index
@@ -64,6 +65,7 @@ class Uploads:
         self._send(builder)
         # The pack's buffer is gone by now, and need not wait for an index.
         self._store_index(self._take_unindexed(at_least=INDEX_BLOBS))
+        return_free_memory()
 
     def _send(self, builder: PackBuilder) -> None:
         pack = builder.finish(self._repository.master)
