@@ -1,7 +1,8 @@
 """Judges packs in a second process as well, so that both processors work on small blobs."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
@@ -23,15 +24,35 @@ class BesideJudge:
 
     def __init__(self, other: Twin) -> None:
         self._other = other
+        self._asking = ThreadPoolExecutor(_SEATS, "ahead")
+        self._ahead: dict[bytes, Future[Judgement | None]] = {}
+
+    def begin(self, master: MasterKey, packs: Iterable[bytes]) -> None:
+        """Have packs judged as long as nobody asks; called once, before `judge`.
+
+        Judging needs the key and names alone, so it may begin before any index is read.
+        """
+        for pack in packs:
+            self._ahead[pack] = self._asking.submit(self._ask, master, pack)
 
     def judge(self, master: MasterKey, pack: bytes) -> Judgement | None:
         """See `PackJudge.judge`; None where the caller has to see for itself."""
+        # What has not begun by now is for whoever asks: here or there, as it comes.
+        self._asking.shutdown(wait=False, cancel_futures=True)
+        early = self._ahead.get(pack)
+        if early is None or early.cancelled():
+            return self._ask(master, pack)
+        return early.result()
+
+    def _ask(self, master: MasterKey, pack: bytes) -> Judgement | None:
         answer = self._other.ask(master.encrypt + master.mac_k + master.mac_r + pack)
         return None if answer is None else _decode(answer)
 
     def abandon(self) -> None:
         """End the other process, so that nobody waits for it."""
+        self._asking.shutdown(wait=False, cancel_futures=True)
         self._other.end()
+        self._asking.shutdown(wait=True)
 
 
 @contextmanager
@@ -51,7 +72,14 @@ def judge_beside(store: ObjectStore) -> Iterator[BesideJudge | None]:
             return None  # the other process tries for itself, and says what is wrong
 
     with twin(answer, seats=_SEATS) as other:
-        yield None if other is None else BesideJudge(other)
+        if other is None:
+            yield None
+            return
+        beside = BesideJudge(other)
+        try:
+            yield beside
+        finally:
+            beside.abandon()
 
 
 def _encode(judgement: Judgement) -> bytes:

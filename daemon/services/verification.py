@@ -101,6 +101,10 @@ def _examine(
     aim: _Aim,
 ) -> Proof:
     repository = open_repository(destination)
+    if beside is not None and aim.depth >= Depth.HASHED:
+        # A pack never changes: whether it is still there is asked once the lock is held.
+        packs = (bytes.fromhex(pack.id) for pack in signed.manifest.packs)
+        beside.begin(repository.master, packs)
     loaded: list[Index] = []
 
     def load() -> None:

@@ -23,6 +23,7 @@ _PATIENCE = 60
 _PACKS = 12
 _CHECK = """
     import json, os, signal, sys
+    from concurrent.futures import wait
     from contextlib import nullcontext
     from pathlib import Path
     from backends.objectstore.directory import DirectoryStore
@@ -40,16 +41,20 @@ _CHECK = """
         return judge(self, master, pack)
 
     def ask(self, master, pack, ask=BesideJudge.judge):
+        if how == "all ahead":
+            wait(self._ahead.values())
         answer = ask(self, master, pack)
         asked.append(answer is not None)
         return answer
 
     BesideJudge.judge = ask
-    if how == "fall":
+    if "fall" in how:
         PackJudge.judge = fall
     store = DirectoryStore(place)
     with nullcontext() if how == "alone" else judge_beside(store) as beside:
         repository = Repository.open(store, "p")
+        if "ahead" in how:
+            beside.begin(repository.master, repository.load_index().pack_ids())
         found = check_repository(repository, read_data=True, beside=beside)
     print(json.dumps([any(asked), sorted(map(repr, (*found.problems, *found.hints)))]))
 """
@@ -92,6 +97,15 @@ def test_the_same_is_found_with_and_without_a_second_process_and_where_that_fall
     assert alone[1]
     assert check(damaged, "beside") == (True, alone[1])
     assert check(damaged, "fall") == (False, alone[1])
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="no second processor")
+def test_the_same_is_found_by_a_second_process_that_began_before_it_was_asked(damaged):
+    alone = check(damaged, "alone")
+
+    assert check(damaged, "ahead") == (True, alone[1])
+    assert check(damaged, "all ahead") == (True, alone[1])
+    assert check(damaged, "ahead, fall") == (False, alone[1])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

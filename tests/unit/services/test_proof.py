@@ -1,6 +1,7 @@
 """How deep a proof goes, and what it says on the way."""
 
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,13 @@ import pytest
 import zstandard
 
 from backends.objectstore.memory import MemoryStore
+from backends.repository.judging_beside import BesideJudge
 from backends.repository.pack import pack_key
 from backends.repository.reader import BlobReader
 from backends.repository.tree import Node, NodeType, encode_tree, go_mode
 from backends.repository.writer import RepositoryWriter
-from backends.types import BlobKind
+from backends.twin import Twin
+from backends.types import BlobId, BlobKind
 from daemon.domain.sums import FileSum, write_sums
 from daemon.domain.verification import Depth, Outcome
 from daemon.services.proof import Evidence, prove
@@ -178,3 +181,67 @@ def test_a_listing_that_says_otherwise_fails_the_rehearsal(
         "more is listed, but not in the snapshot.",
     )
     assert proof.lost == frozenset()
+
+
+@pytest.fixture
+def beside() -> Iterator[BesideJudge]:
+    """Stands for a second process that is always busy."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        judge = BesideJudge(Twin(process.pid, []))
+        yield judge
+        judge.abandon()
+
+
+@pytest.mark.parametrize("spoilt", [0, 1])
+def test_damage_is_told_alike_where_the_trees_are_walked_first(
+    tmp_path: Path, watcher: Watcher, beside: BesideJudge, spoilt: int
+) -> None:
+    store = MemoryStore(attests_sha256=False)
+    evidence = evidence_in(store, tmp_path)
+    spoil(store, sorted(evidence.packs)[spoilt])
+    again = replace(evidence, reader=BlobReader(evidence.repository, evidence.index))
+
+    found = prove(replace(again, beside=beside), Depth.HASHED, watcher)
+
+    assert found.outcome is Outcome.FAILED
+    assert found == prove(evidence, Depth.HASHED, watcher)
+
+
+def test_a_blob_that_no_pack_has_is_told_where_the_trees_are_walked_first(
+    tmp_path: Path, watcher: Watcher, beside: BesideJudge
+) -> None:
+    evidence = evidence_in(MemoryStore(), tmp_path)
+    gone = node(b"page", content=(BlobId(bytes([7]) * 32),))
+    with RepositoryWriter(evidence.repository, evidence.index) as writer:
+        tree = writer.save_blob(BlobKind.TREE, encode_tree([gone]))
+        writer.flush()
+        packs = frozenset(receipt.pack for receipt in writer.receipts)
+    evidence = replace(evidence, tree=tree, packs=packs)
+
+    found = prove(replace(evidence, beside=beside), Depth.HASHED, watcher)
+
+    assert found.outcome is Outcome.FAILED
+    assert found == prove(evidence, Depth.HASHED, watcher)
+
+
+def test_a_folder_that_a_bad_line_spoils_once_is_read_once_more(
+    tmp_path: Path, watcher: Watcher, beside: BesideJudge
+) -> None:
+    store = MemoryStore(attests_sha256=False)
+    evidence = evidence_in(store, tmp_path)
+    tree = evidence.index.pack_of(BlobKind.TREE, evidence.tree)
+    assert tree is not None
+    sound = store.get(pack_key(tree))
+    spoil(store, tree)
+    get = store.get
+
+    def get_once(key: str, **span: int) -> bytes:
+        found = get(key, **span)
+        if key == pack_key(tree):
+            store.put(key, sound)
+        return found
+
+    store.get = get_once  # type: ignore[method-assign, assignment]  # as over such a line
+    found = prove(replace(evidence, beside=beside), Depth.HASHED, watcher)
+
+    assert found.outcome is Outcome.PASSED
