@@ -24,6 +24,8 @@ from daemon.services.proof_watcher import ProofWatcher, Step
 
 #: What a pack that is there can be wrong by.
 _DAMAGE: Final = {ProblemKind.PACK_DAMAGED, ProblemKind.BLOB_DAMAGED}
+#: Bytes of tree packs kept while others are judged beside: memory is needed for both.
+_BESIDE_PACKS: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +190,7 @@ def _are_trees_whole(evidence: Evidence) -> bool:
     Reads with a reader of its own, so that what a bad line brought it is read once more then.
     """
     findings = Findings()
-    reader = BlobReader(evidence.repository, evidence.index)
+    reader = BlobReader(evidence.repository, evidence.index, tree_cache=_BESIDE_PACKS)
     TreeCheck(reader, findings).check(evidence.snapshot, evidence.tree)
     damage, _ = findings.split()
     return not damage
