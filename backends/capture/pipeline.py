@@ -298,6 +298,7 @@ class Capture:
         """The trees: by what has changed where that is known, else by all that is there."""
         self._progress.enter(CapturePhase.TREES)
         self._additions.settle()
+        self._writer.send_off_data()
         self._graft = self._grafting.graft(self._unfinished.files() if cut else ())
         base, changed = self._base, report.changed
         if base is None or changed is None or cut or not self._is_sure or base.tree != parent:

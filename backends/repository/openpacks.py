@@ -6,7 +6,7 @@ nor their sizes from the sizes of packs.
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from backends.repository.allocator import PACK_SIZED
@@ -58,9 +58,9 @@ class OpenPacks:
         finally:
             slot.filling.release()
 
-    def drain(self) -> None:
+    def drain(self, kinds: Iterable[BlobKind] = BlobKind) -> None:
         """Dispatch all that there is; small packs are merged, so that they tell no sizes."""
-        for kind in BlobKind:
+        for kind in kinds:
             for builder in self._take(kind):
                 self._dispatch(builder)
 

@@ -118,6 +118,7 @@ class RepositoryWriter:
             packs=self._packs,
         )
         self._flushing = threading.Lock()
+        self._parting: threading.Thread | None = None
         self._noting = threading.Lock()
         self._receipts: list[PackReceipt] = []
         self._totals = WriterTotals()
@@ -196,6 +197,16 @@ class RepositoryWriter:
         """
         return self._save_whole(content)
 
+    def send_off_data(self) -> None:
+        """Have what was saved of files leave, full packs or not, and do not wait for it.
+
+        For when hardly any more is to come: it travels while trees are made. The next `flush`
+        waits for it, and raises what went wrong.
+        """
+        self._await_parting()
+        self._parting = threading.Thread(target=self._part_with_data, name="parting", daemon=True)
+        self._parting.start()
+
     def flush(self) -> None:
         """See that all that was saved before is in stored packs, and these in a stored index.
 
@@ -203,6 +214,7 @@ class RepositoryWriter:
             BackendError: the first failure of the writer.
         """
         with self._flushing, self._failure.noted():
+            self._await_parting()
             self._failure.check()
             with self._gate.shut():
                 self._sealing.settle()
@@ -229,6 +241,16 @@ class RepositoryWriter:
         self._failure.note(RepositoryError("The writer is closed."))
         self._sealing.close()
         self._uploads.close()
+        self._await_parting()
+
+    def _part_with_data(self) -> None:
+        with self._failure.caught():
+            self._sealing.settle()
+            self._packs.drain((BlobKind.DATA,))
+
+    def _await_parting(self) -> None:
+        if self._parting is not None:
+            self._parting.join()
 
     def _save_whole(self, data: bytes) -> StoredFile:
         blob_id = identify(data)
