@@ -20,6 +20,7 @@ from backends.capture.progress import CaptureProgress
 from backends.capture.staging import Staging
 from backends.capture.window import Window
 from backends.objectstore.directory import DirectoryStore
+from backends.repository.filetimes import format_time
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.repository.writer import RepositoryWriter
@@ -144,6 +145,7 @@ def peak_of(folder: Path, *, files: int, size: int, checkpoint: bool = False) ->
             size=size,
             pause=(all_stored, checkpoint_made) if checkpoint else (lambda: None, lambda: None),
         )
+        format_time.cache_clear()  # or it is full of what was put there before anybody counted
         tracemalloc.start()
         try:
             report = capture.run(SPEC, sender, None)
@@ -166,6 +168,17 @@ def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is bounded is so by few files already: a thousand show what a million would."""
     monkeypatch.setattr("backends.repository.uploads.INDEX_BLOBS", 200)
     monkeypatch.setattr("backends.capture.intake.QUEUE_LENGTH", 200)
+    # How many trees wait to be sealed depends on which thread gets its turn: let few bytes wait.
+    monkeypatch.setattr("backends.repository.sealing._BATCH_BYTES", 4 << 10)
+
+
+def bytes_a_file(folder: Path, *, checkpoint: bool = False) -> float:
+    """What one more file takes, where what is loaded on first use is there already."""
+    few, many = 4_500, 6_500
+    peak_of(folder / "first", files=FOLDER, size=64, checkpoint=checkpoint)
+    less = peak_of(folder / "few", files=few, size=64, checkpoint=checkpoint)
+    more = peak_of(folder / "many", files=many, size=64, checkpoint=checkpoint)
+    return (more - less) / (many - few)
 
 
 def test_a_file_more_costs_a_few_hundred_bytes(tmp_path: Path) -> None:
@@ -173,11 +186,7 @@ def test_a_file_more_costs_a_few_hundred_bytes(tmp_path: Path) -> None:
 
     As values these took 760. Caches of times and names are full in either case.
     """
-    few, many = 4_500, 6_500
-    less = peak_of(tmp_path / "few", files=few, size=64)
-    more = peak_of(tmp_path / "many", files=many, size=64)
-
-    assert (more - less) / (many - few) < 450
+    assert bytes_a_file(tmp_path) < 450
 
 
 def test_a_checkpoint_costs_little_more_for_each_file_in_it(tmp_path: Path) -> None:
@@ -185,12 +194,7 @@ def test_a_checkpoint_costs_little_more_for_each_file_in_it(tmp_path: Path) -> N
 
     As values and lines in memory all at once, its files took 930 each.
     """
-    few, many = 4_500, 6_500
-    less = peak_of(tmp_path / "few", files=few, size=64, checkpoint=True)
-    more = peak_of(tmp_path / "many", files=many, size=64, checkpoint=True)
-    print("PER FILE", (more - less) / (many - few))
-
-    assert (more - less) / (many - few) < 600
+    assert bytes_a_file(tmp_path, checkpoint=True) < 600
 
 
 def test_bytes_cost_nothing(tmp_path: Path) -> None:
