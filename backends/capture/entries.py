@@ -4,7 +4,8 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from operator import attrgetter
+from typing import Final, Protocol, TypeVar
 
 from backends.capture.fake_super import SourceAttributes, read_attributes
 from backends.capture.selection import Selection
@@ -14,6 +15,7 @@ from backends.repository.tree import Node, NodeType, go_mode
 from backends.types import BlobId, Omission
 
 T = TypeVar("T")
+_NAME: Final = attrgetter("name")
 EMPTY_SHA256 = hashlib.sha256(b"").digest()
 
 
@@ -127,7 +129,7 @@ def list_folder(place: bytes, selection: Selection) -> list[Found]:
         raise LocalPathUnusable(
             f"Cannot read the staged folder {os.fsdecode(place)!r}: {error.strerror}."
         ) from error
-    return sorted(entries, key=_name)
+    return sorted(entries, key=_NAME)
 
 
 def name_entries(place: bytes, selection: Selection, names: Iterable[bytes]) -> list[Found]:
@@ -140,10 +142,6 @@ def consume(values: list[T]) -> Iterator[T]:
     values.reverse()
     while values:
         yield values.pop()
-
-
-def _name(entry: Found) -> bytes:
-    return entry.name
 
 
 @dataclass(slots=True, kw_only=True)

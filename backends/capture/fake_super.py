@@ -172,6 +172,8 @@ def read_attributes(path: bytes, stat: os.stat_result) -> SourceAttributes:
     """
     try:
         names = os.listxattr(path, follow_symlinks=False)
+        if not names and not file_type.S_ISLNK(stat.st_mode):
+            return plain_attributes(stat)
         stored_stat = _get(path, _STAT) if _STAT in names else None
         stored = _read_others(path, names) if names and names != _STAT_ONLY else ()
         attributes = decode_attributes(stat, stored_stat, stored)

@@ -34,11 +34,17 @@ def format_time(nanoseconds: int) -> str:
     A year before 0 becomes 0, one after 9999 becomes 9999, as restic does with file times.
     """
     seconds, fraction = divmod(nanoseconds, _SECOND)
+    digits = f".{fraction:09d}".rstrip("0") if fraction else ""
+    return f"{_format_second(seconds)}{digits}Z"
+
+
+@lru_cache(maxsize=1024)
+def _format_second(seconds: int) -> str:
+    """Many files change within one second."""
     days, clock = divmod(seconds, _DAY)
     minutes, second = divmod(clock, 60)
     hour, minute = divmod(minutes, 60)
-    digits = f".{fraction:09d}".rstrip("0") if fraction else ""
-    return f"{_format_day(days)}T{hour:02d}:{minute:02d}:{second:02d}{digits}Z"
+    return f"{_format_day(days)}T{hour:02d}:{minute:02d}:{second:02d}"
 
 
 @lru_cache(maxsize=4096)

@@ -11,9 +11,9 @@ from typing import Final
 import orjson
 
 from backends.errors import RepositoryDamaged
-from backends.repository.go_json import dump_json
+from backends.repository.entrytext import entry_text
 from backends.repository.names import unquote_name
-from backends.repository.tree import Node, decode_tree, node_to_json
+from backends.repository.tree import Node, decode_tree
 
 _HEAD: Final = b'{"nodes":['
 _TAIL: Final = b"]}\n"
@@ -64,7 +64,7 @@ def join_tree(kept: Mapping[bytes, bytes], nodes: Iterable[Node]) -> bytes:
     """
     entries, count = dict[bytes, bytes](), 0
     for count, node in enumerate(nodes, start=1):  # noqa: B007 - counted for the check below
-        entries[node.name] = _copy(dump_json(node_to_json(node)))
+        entries[node.name] = entry_text(node)
     if len(entries) < count or b"" in entries or entries.keys() & kept.keys():
         raise ValueError("Two entries with one name, or one without.")
     entries.update(kept)
@@ -74,11 +74,6 @@ def join_tree(kept: Mapping[bytes, bytes], nodes: Iterable[Node]) -> bytes:
         parts += (entries[name], b",")
     parts[1 if len(parts) == 1 else -1 :] = [_TAIL]
     return b"".join(parts)
-
-
-def _copy(text: bytes) -> bytes:
-    """The same in memory of its own size: orjson's results keep the 4 KiB they were written in."""
-    return bytes(memoryview(text))
 
 
 def _name(quoted: bytes) -> bytes:

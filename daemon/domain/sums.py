@@ -21,6 +21,8 @@ _ESCAPES: Final = {b"\\": b"\\\\", b"\n": b"\\n", b"\r": b"\\r"}
 _ESCAPED: Final = re.compile(rb"\\(.?)", re.DOTALL)
 _PLAIN: Final = {escape[1:]: byte for byte, escape in _ESCAPES.items()}
 _SHA256_BYTES: Final = 32
+#: What no part of a clean path is called.
+_NO_NAMES: Final = frozenset({b"", b".", b".."})
 #: After the keys of all that is below a path, and before every other one.
 _BEYOND: Final = b"\1"
 #: Bytes of an edited listing that are handed on at a time.
@@ -205,7 +207,7 @@ def _unescape(found: re.Match[bytes]) -> bytes:
 
 def _split(entry: FileSum) -> list[bytes]:
     names = entry.path.split(b"/")
-    if any(name in {b"", b".", b".."} or b"\0" in name for name in names):
+    if b"\0" in entry.path or not _NO_NAMES.isdisjoint(names):
         raise ManifestInvalid(f"{write_path(entry.path)!r} is not a clean relative path.")
     if len(entry.sha256) != _SHA256_BYTES:
         raise ManifestInvalid(f"{write_path(entry.path)} has no SHA-256 of 32 bytes.")

@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.repository.tree import Node, NodeType, encode_tree
+from backends.repository.entrytext import entry_text
+from backends.repository.go_json import dump_json
+from backends.repository.tree import Node, NodeType, encode_tree, node_to_json
 from backends.repository.treetext import decode_entry, join_tree, split_tree
+from backends.types import BlobId
 from tests.unit.repository.test_tree import nodes
 
 folders = st.lists(nodes, unique_by=lambda node: node.name, max_size=6)
@@ -28,6 +31,34 @@ def test_an_edited_text_is_the_tree_of_the_edited_entries(
     kept = [node for node in before if node.name not in looked_at]
     changed = [replace(node, uid=node.uid + 1) for node in found]
     assert join_tree(entries, changed) == encode_tree([*kept, *changed])
+
+
+@given(nodes)
+def test_an_entry_in_one_go_is_what_the_encoder_makes_of_it(node: Node) -> None:
+    assert entry_text(node) == dump_json(node_to_json(node))
+
+
+@given(
+    st.binary(min_size=1, max_size=8),
+    st.integers(0, 2**63),
+    st.one_of(st.none(), st.lists(st.binary(min_size=32, max_size=32).map(BlobId), max_size=3)),
+)
+def test_ordinary_files_of_any_name_are_written_as_the_encoder_does(
+    name: bytes, number: int, content: list[BlobId] | None
+) -> None:
+    node = Node(
+        name=name,
+        type=NodeType.FILE,
+        mode=number % 4096,
+        mtime_ns=number,
+        atime_ns=number,
+        ctime_ns=number // 2,
+        inode=number,
+        size=number,
+        links=number % 3,
+        content=None if content is None else tuple(content),
+    )
+    assert entry_text(node) == dump_json(node_to_json(node))
 
 
 def test_attributes_that_look_like_entries_are_none() -> None:
