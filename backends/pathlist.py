@@ -37,7 +37,8 @@ class PathList:
         self._text += _END
         self._count += 1
         if len(self._text) >= _PART:
-            self._parts.append(zstandard.compress(self._text, level=1))
+            # Copied: the library's result keeps all that it might have taken.
+            self._parts.append(bytes(memoryview(zstandard.compress(self._text, level=1))))
             self._text.clear()
 
 
