@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final, NoReturn
 
 #: Takes a question; its answer, or None where it has none.
@@ -43,18 +44,17 @@ class Twin:
 
     def ask(self, question: bytes) -> bytes | None:
         """Its answer; None at once where it is busy or gone, or where it has none."""
+        return self.begin(question)()
+
+    def begin(self, question: bytes) -> Callable[[], bytes | None]:
+        """Put it to the other process; what this gives waits for the answer, see `ask`."""
         seat = self._take()
-        if seat is None:
-            return None
-        try:
-            _send(seat, question)
-            answer = _receive(seat)
-        except (OSError, EOFError):
-            return None  # it is gone, and the seat with it: the caller does the work itself
-        with self._taking:
-            if not self._ended:
-                self._free.append(seat)
-        return answer
+        if seat is not None:
+            try:
+                _send(seat, question)
+            except OSError:
+                seat = None  # it is gone, and the seat with it: the caller does the work itself
+        return partial(self._hear, seat)
 
     def end(self) -> None:
         """End it at once, whatever it does; nothing is left of it. Once more does nothing."""
@@ -77,6 +77,50 @@ class Twin:
         with self._taking:
             return self._free.pop() if self._free else None
 
+    def _hear(self, seat: socket.socket | None) -> bytes | None:
+        if seat is None:
+            return None
+        try:
+            answer = _receive(seat)
+        except (OSError, EOFError):
+            return None  # likewise
+        with self._taking:
+            if not self._ended:
+                self._free.append(seat)
+        return answer
+
+
+class Errand:
+    """One answer that a process made for nothing else works out; see `begin_errand`."""
+
+    def __init__(self, other: Twin) -> None:
+        self._other = other
+        self._hear = other.begin(b"")
+
+    def result(self) -> bytes | None:
+        """Waits for it; None where there is none, or the process is gone. To be called once."""
+        try:
+            return self._hear()
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Nobody wants to know any more. Once more, or after `result`, does nothing."""
+        self._other.end()
+
+
+def begin_errand(answer: Callable[[], bytes | None]) -> Errand | None:
+    """Have something worked out by another process, or None where there cannot be one.
+
+    Unlike a thread it leaves this process with its single one, of which a twin can be made later.
+    """
+    made = _make(lambda _: answer(), seats=1) if _can_be_two() else None
+    return None if made is None else Errand(made)
+
+
+def _can_be_two() -> bool:
+    return threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
+
 
 @contextmanager
 def twin(answer: Answer, *, seats: int) -> Iterator[Twin | None]:
@@ -86,7 +130,7 @@ def twin(answer: Answer, *, seats: int) -> Iterator[Twin | None]:
         answer: What it does with a question, in one of several threads.
         seats: How many questions it takes at the same time.
     """
-    if threading.active_count() != 1 or len(os.sched_getaffinity(0)) == 1:
+    if not _can_be_two():
         yield None
         return
     made = _make(answer, seats)

@@ -16,9 +16,7 @@ from backends.protocols import ObjectStore
 from daemon.actor import current_actor
 from daemon.clock import Clock, SystemClock
 from daemon.domain.verification import Depth
-from daemon.errors import SecretError
-from daemon.s3_settings import read_store_secret, s3_address, s3_credentials
-from daemon.secrets import Secret
+from daemon.s3_settings import repository_password, s3_address, s3_credentials
 from daemon.services.fate_guard import FateGuard
 from daemon.services.overview import Overview
 from daemon.services.pacing import Pacing
@@ -246,23 +244,6 @@ def create_place(configuration: Configuration, name: str | None = None) -> bool:
     from backends.objectstore.s3_bucket import create_bucket  # noqa: PLC0415 - loads boto3
 
     return create_bucket(s3_address(settings), s3_credentials(configuration, found))
-
-
-def repository_password(configuration: Configuration, store: str | None = None) -> Secret:
-    """The password of the repositories in a store.
-
-    Raises:
-        NotFound, SettingsError: there is no such store.
-        SecretError: there is no password, or it cannot be read.
-    """
-    name, _ = configuration.store(store)
-    password = read_store_secret(configuration, name, "repository_password")
-    if password is None:
-        raise SecretError(
-            f"The store `{name}` has no repository password.",
-            hint=f"Set `repository_password_file` under [stores.{name}].",
-        )
-    return password
 
 
 def signing_key(configuration: Configuration) -> "SigningKey":

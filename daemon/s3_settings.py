@@ -1,7 +1,8 @@
-"""S3 addresses and keys, as the settings and their secrets have them."""
+"""Addresses, keys and passwords of stores, as the settings and their secrets have them."""
 
 from typing import TYPE_CHECKING
 
+from daemon.errors import SecretError
 from daemon.secrets import Secret
 from daemon.settings import Configuration, StoreSecretName, StoreSettings
 
@@ -48,3 +49,20 @@ def read_store_secret(
     """A secret of a store; None where nobody says. Raises SecretError."""
     source = configuration.store_secret(store, name)
     return None if source is None else source.read()
+
+
+def repository_password(configuration: Configuration, store: str | None = None) -> Secret:
+    """The password of the repositories in a store.
+
+    Raises:
+        NotFound, SettingsError: there is no such store.
+        SecretError: there is no password, or it cannot be read.
+    """
+    name, _ = configuration.store(store)
+    password = read_store_secret(configuration, name, "repository_password")
+    if password is None:
+        raise SecretError(
+            f"The store `{name}` has no repository password.",
+            hint=f"Set `repository_password_file` under [stores.{name}].",
+        )
+    return password

@@ -10,15 +10,19 @@ import base64
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from backends.errors import RepositoryDamaged
 from backends.repository.scrypt import SALT_SIZE, ScryptCost, derive_bytes
+
+if TYPE_CHECKING:
+    from backends.twin import Errand
 
 _MODE: Final = 0o600
 
@@ -37,15 +41,38 @@ class KeyAhead:
         self._password: str | None = None
         self._reading = threading.Lock()
         self._kept: tuple[bytes, ScryptCost] | None = None
-        self._derived: Future[bytes] | None = None
+        self._derived: Callable[[], bytes | None] | None = None
+        self._errand: Errand | None = None
 
     def begin(self) -> None:
         """Derive in the background, where a salt was kept."""
         self._kept = _read(self._place)
         if self._kept is not None:
             thread = ThreadPoolExecutor(1, "key")
-            self._derived = thread.submit(self._derive, *self._kept)
+            self._derived = thread.submit(self._derive, *self._kept).result
             thread.shutdown(wait=False)
+
+    def begin_apart(self) -> None:
+        """Likewise in another process, for a program that is to keep its single thread.
+
+        The password is read at once. `end` it, used or not.
+        """
+        from backends.twin import begin_errand  # noqa: PLC0415 - few need it
+
+        self._kept = _read(self._place)
+        if self._kept is None:
+            return
+        # Safe to pass over: whoever opens the repository reads the password again, and is told.
+        with suppress(Exception):
+            self.password()
+            self._errand = begin_errand(partial(self._derive, *self._kept))
+        if self._errand is not None:
+            self._derived = cache(self._errand.result)
+
+    def end(self) -> None:
+        """Nobody opens the repository any more."""
+        if self._errand is not None:
+            self._errand.end()
 
     def password(self) -> str:
         """The password; raises what reading it does."""
@@ -60,7 +87,7 @@ class KeyAhead:
             return None
         # Safe to pass over: whoever asks derives it again, and meets the same.
         with suppress(Exception):
-            return self._derived.result()
+            return self._derived()
         return None
 
     def keep(self, salt: bytes, cost: ScryptCost) -> None:

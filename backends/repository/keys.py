@@ -69,8 +69,19 @@ def create_key(
     hostname: str | None = None,
     created: datetime | None = None,
     cost: ScryptCost = DEFAULT_COST,
+    ahead: KeyAhead | None = None,
 ) -> str:
     """Add a password to the repository; returns the new key file's id.
+
+    Args:
+        store: The repository's.
+        master: The key to lock.
+        password: To lock it with.
+        username: See `KeyFile`; by default this account.
+        hostname: Likewise; by default this host.
+        created: Likewise; by default now.
+        cost: What deriving from the password is to take.
+        ahead: Is to derive it the next time.
 
     Raises:
         WrongPassword: the password is empty.
@@ -93,6 +104,8 @@ def create_key(
     content = json.dumps(document, separators=(",", ":")).encode()
     key_id = hashlib.sha256(content).hexdigest()
     store.put(KEYS + key_id, content)
+    if ahead is not None:
+        ahead.keep(salt, cost)
     return key_id
 
 

@@ -50,8 +50,15 @@ class Repository:
         return cls(store=store, master=found.master, config=config, key_id=found.id)
 
     @classmethod
-    def create(cls, store: ObjectStore, password: str, *, cost: ScryptCost = DEFAULT_COST) -> Self:
-        """Make a new repository of version 2.
+    def create(
+        cls,
+        store: ObjectStore,
+        password: str,
+        *,
+        cost: ScryptCost = DEFAULT_COST,
+        ahead: KeyAhead | None = None,
+    ) -> Self:
+        """Make a new repository of version 2; `ahead` is to derive its key the next time.
 
         A creation that broke off before the config was stored is completed with the same password.
 
@@ -61,7 +68,7 @@ class Repository:
         """
         if has_config(store):
             raise RepositoryExists(f"There is a repository at {store.url} already.")
-        found = _first_key(store, password, cost)
+        found = _first_key(store, password, cost, ahead)
         config = RepositoryConfig.generate()
         save_config(store, found.master, config)
         return cls(store=store, master=found.master, config=config, key_id=found.id)
@@ -71,12 +78,15 @@ class Repository:
         return load_index(self)
 
 
-def _first_key(store: ObjectStore, password: str, cost: ScryptCost) -> FoundKey:
+def _first_key(
+    store: ObjectStore, password: str, cost: ScryptCost, ahead: KeyAhead | None
+) -> FoundKey:
     if not has_keys(store):
         master = MasterKey.generate()
-        return FoundKey(id=create_key(store, master, password, cost=cost), master=master)
+        key_id = create_key(store, master, password, cost=cost, ahead=ahead)
+        return FoundKey(id=key_id, master=master)
     try:
-        return find_key(store, password)
+        return find_key(store, password, ahead)
     except WrongPassword as error:
         raise RepositoryDamaged(
             f"There are key files at {store.url} that this password does not open, but no config.",

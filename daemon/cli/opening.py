@@ -4,13 +4,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 
-from daemon.bootstrap import Application, start
 from daemon.cli.invocation import invocation_of
 from daemon.settings import Configuration, load_configuration
 from daemon.telemetry import configure_logging, wants_json
+
+if TYPE_CHECKING:  # loads the database
+    from daemon.bootstrap import Application
 
 
 def open_log(ctx: typer.Context) -> None:
@@ -27,13 +30,17 @@ def open_configuration(ctx: typer.Context) -> Configuration:
 
 
 @contextmanager
-def open_application(ctx: typer.Context) -> Iterator[Application]:
-    """The program for the length of one command.
+def open_application(
+    ctx: typer.Context, configuration: Configuration | None = None
+) -> Iterator["Application"]:
+    """The program for the length of one command; by `open_configuration` where none is given.
 
     Raises:
         LapseguardError: see `daemon.bootstrap.start`.
     """
-    application = start(open_configuration(ctx))
+    from daemon.bootstrap import start  # noqa: PLC0415 - see above
+
+    application = start(configuration or open_configuration(ctx))
     try:
         yield application
     finally:

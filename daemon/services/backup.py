@@ -17,6 +17,7 @@ from daemon.services.attempt import Attempt
 from daemon.services.backup_tools import BackupObserver, BackupTools
 from daemon.services.claim import Claim, claim_run
 from daemon.services.early import EarlyPull, begin_early
+from daemon.services.early_key import salt_file
 from daemon.services.lease import keep_lease
 from daemon.services.request import tools_for
 from daemon.services.stopping import Stopping
@@ -83,7 +84,7 @@ def back_up(
             bandwidth=bandwidth,
             precious=server.priority if precious_first else (),
             ahead=KeyAhead(
-                tools.staging / server.name / f"salt-{run.store}.json",
+                salt_file(tools.staging, server.name, run.store),
                 lambda: tools.read_password(server.store).reveal(),
             ),
         )

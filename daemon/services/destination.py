@@ -72,7 +72,8 @@ def create_repository(destination: Destination) -> Repository:
     Raises:
         RepositoryExists, RepositoryDamaged, StoreError, SecretError.
     """
-    return Repository.create(destination.store, destination.read_password().reveal())
+    password = destination.read_password().reveal()
+    return Repository.create(destination.store, password, ahead=destination.ahead)
 
 
 def open_or_create(

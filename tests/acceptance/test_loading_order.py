@@ -3,6 +3,7 @@
 Told by which modules are there at which moment, never by how long anything takes.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,3 +98,38 @@ def test_the_pull_is_begun_before_the_second_half_of_the_program_is_loaded(
     assert "daemon.services.early" in at_the_start
     assert at_the_start & (SECOND_HALF | OTHERS) == set()
     assert in_all & (SECOND_HALF | OTHERS) == SECOND_HALF
+
+
+#: Notes which modules are there when the first process is made of this one.
+FORKING = """\
+import os
+import sys
+
+def fork(make=os.fork):
+    with open({there!r}, "a") as file:
+        print(*sys.modules, file=file)
+    return make()
+
+os.fork = fork
+from daemon.cli.app import main
+main()
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="no second processor")
+def test_a_key_is_derived_while_the_program_that_verifies_is_loaded(
+    install: Install, s3_server: SeaweedServer, tmp_path: Path
+) -> None:
+    (tmp_path / "source").mkdir()
+    installation = install(new_bucket(s3_server))
+    installation.enrol(tmp_path / "source")
+    installation.program.do("backup-now", SERVER)
+
+    code = FORKING.format(there=str(tmp_path / "there"))
+    argv = [sys.executable, "-c", code, "verify", SERVER, "-q"]
+    program = installation.program
+    subprocess.run(argv, env=program.surroundings, cwd=program.folder, check=True)
+
+    for_the_key, for_the_packs = (tmp_path / "there").read_text().splitlines()
+    assert set(for_the_key.split()) & {"sqlalchemy", "daemon.bootstrap", *SECOND_HALF} == set()
+    assert set(for_the_packs.split()) >= {"sqlalchemy", "boto3", "cryptography"}

@@ -18,7 +18,7 @@ _PATIENCE = 60
 
 def run_alone(program: str) -> list[str]:
     """Run a program in a process of its own, since that of the tests has threads; its lines."""
-    text = "import os, signal, threading, time\nfrom backends.twin import twin\n"
+    text = "import os, signal, threading, time\nfrom backends.twin import begin_errand, twin\n"
     argv = [sys.executable, "-c", text + textwrap.dedent(program)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -89,6 +89,24 @@ def test_among_threads_there_is_none():
     """)
 
     assert found == ["None"]
+
+
+def test_an_errand_is_run_by_another_process_and_leaves_room_for_a_twin():
+    found = run_alone("""
+        errand = begin_errand(lambda: b"%d" % os.getpid())
+        with twin(lambda _: b"", seats=1) as other:
+            print(int(errand.result()) not in (os.getpid(), other.process))
+        unwanted = begin_errand(lambda: time.sleep(3600))
+        unwanted.end()
+        fallen = begin_errand(lambda: os.kill(os.getpid(), signal.SIGKILL))
+        print(fallen.result(), unwanted.result())
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            print("no child")
+    """)
+
+    assert found == ["True", "None None", "no child"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

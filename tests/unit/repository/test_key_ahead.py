@@ -1,5 +1,9 @@
 """A key that is derived ahead opens what it would open anyway, and nothing else."""
 
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -125,3 +129,42 @@ def test_a_password_that_cannot_be_read_is_told_to_whoever_opens(
     assert ahead.find(key.salt, CHEAP) is None
     with pytest.raises(LocalPathUnusable):
         ahead.password()
+
+
+def test_a_new_repository_needs_no_second_derivation(tmp_path: Path) -> None:
+    place = tmp_path / "salt.json"
+    store = MemoryStore()
+    create_key(store, MASTER, "secret", cost=CHEAP, ahead=KeyAhead(place, Reader()))
+    (key,) = list_keys(store)
+
+    assert begun(place, Reader()).find(key.salt, CHEAP) == derive_bytes("secret", key.salt, CHEAP)
+
+
+APART = """
+    import sys, threading
+    from pathlib import Path
+    from backends.repository.key_ahead import KeyAhead
+    from backends.repository.scrypt import ScryptCost, derive_bytes
+
+    place, salt, cheap = Path(sys.argv[1]), b"s" * 64, ScryptCost(n=2, r=1, p=1)
+    KeyAhead(place, str).keep(salt, cheap)
+    reads = []
+    ahead = KeyAhead(place, lambda: reads.append(1) or "secret")
+    ahead.begin_apart()
+    found = [ahead.find(salt, cheap) for _ in range(2)]
+    ahead.end()
+    print(found == [derive_bytes("secret", salt, cheap)] * 2, ahead.find(bytes(64), cheap))
+    print(ahead.password(), len(reads), threading.active_count())
+
+    unreadable = KeyAhead(place, lambda: 1 / 0)
+    unreadable.begin_apart()
+    print(unreadable.find(salt, cheap))
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="no second processor")
+def test_another_process_derives_the_same_and_no_thread_is_begun(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", textwrap.dedent(APART), str(tmp_path / "salt.json")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == ["True None", "secret 1 1", "None"]
