@@ -34,8 +34,12 @@ from backends.types import Arrival, BlobId
 
 #: Seconds between two looks at whether a checkpoint is due.
 _LOOK: Final = 0.2
-#: Streams that share the line to the store: packs on their way, and a checkpoint's own records.
-_STREAMS: Final = 5
+#: Seconds of sending from which on it pays to send off what is packed before the cut is made: it
+#: takes one pack more, which may be a small one.
+_WORTHWHILE: Final = 0.5
+#: Seconds of a processor that looking at a file may take which has arrived since the last one: it
+#: has to be looked at once, and to do that later spares nothing.
+_LOOK_COST: Final = 100e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +66,15 @@ class CheckpointPlan:
     Attributes:
         interval: See `CheckpointInterval`.
         base: What the parent's tree is; None without a parent.
-        take: Makes the tree visible; called by the checkpoints' own thread.
+        take: Makes the tree visible, and tells how many bytes that took; called by the
+            checkpoints' own thread.
         failed: Told why one could not be made; the pull goes on, and after an error of the store
             or of this machine the next one is tried.
     """
 
     interval: CheckpointInterval
     base: ImageBase | None
-    take: Callable[[CheckpointReport], None]
+    take: Callable[[CheckpointReport], int]
     failed: Callable[[BaseException], None] = lambda _: None
 
 
@@ -122,8 +127,12 @@ class Checkpoints:
         self._begun = 0
         self._pending = _Pending()
         self._noting = threading.Lock()
-        #: Seconds that the records of the last one took to be written.
+        #: Seconds of the line to the store that the records of the last one took.
         self._telling = 0.0
+        #: Of its processor time, what fewer checkpoints would not have spared.
+        self._looking = 0.0
+        #: When it was settled what is in the last one; None if another one is to be tried soon.
+        self._cut_at: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
 
@@ -162,26 +171,35 @@ class Checkpoints:
         cadence = Cadence(self._plan.interval, time.monotonic())
         while not self._ended.wait(_LOOK) and not self._halt.is_over():
             began, processor = time.monotonic(), time.thread_time()
-            grown = self._unfinished.size - self._begun
-            if not (self._pending or grown):
+            if not self._is_due(cadence, began):
                 continue
-            if not cadence.is_due(began, self._pending.size + max(0, grown)):
-                continue
-            self._telling = 0.0
             if not self._attempt():
                 return
-            cost = time.thread_time() - processor + self._telling / _STREAMS
-            cadence.note(began, time.monotonic(), cost)
+            cost = max(0.0, time.thread_time() - processor - self._looking) + self._telling
+            ended = time.monotonic() - self._looking
+            cadence.note(began=began, cut=self._cut_at, ended=ended, cost=cost)
+
+    def _is_due(self, cadence: Cadence, now: float) -> bool:
+        grown = self._unfinished.size - self._begun
+        if not (self._pending or grown):
+            return False
+        waiting = self._pending.size + max(0, grown)
+        sending = self._writer.seconds_to_send()
+        needed = None if sending is None else sending + len(self._pending.paths) * _LOOK_COST
+        return cadence.is_due(now, waiting, needed)
 
     def _attempt(self) -> bool:
         """Make one; False where none can be made any more."""
-        with self._noting:
-            pending, self._pending = self._pending, _Pending()
+        pending, self._telling, self._looking = _Pending(), 0.0, 0.0
+        self._cut_at = time.monotonic()
         try:
+            self._send_ahead()
+            pending = self._take_pending()
             self._make(pending)
         except (LocalPathUnusable, FileNotFoundError, NotADirectoryError):
             # rsync moved something while it was looked at: the next one looks again.
             self._put_back(pending)
+            self._cut_at = None
         except BackendError as error:
             # Safe to go on: the last one stands, and the next one has all of this.
             self._put_back(pending)
@@ -190,6 +208,18 @@ class Checkpoints:
             self._plan.failed(error)
             return False
         return True
+
+    def _send_ahead(self) -> None:
+        """Send off what is packed, so that little is left to be sent from the cut on."""
+        seconds = self._writer.seconds_to_send()
+        if seconds is None or seconds > _WORTHWHILE:
+            self._writer.send_data()
+
+    def _take_pending(self) -> _Pending:
+        self._cut_at = time.monotonic()
+        with self._noting:
+            pending, self._pending = self._pending, _Pending()
+        return pending
 
     def _put_back(self, pending: _Pending) -> None:
         with self._noting:
@@ -201,7 +231,28 @@ class Checkpoints:
         before, unfinished = self._base or _nothing(), self._unfinished.files()
         graft = self._grafting.graft(unfinished)
         edition = Edition(base=before, touched=Touched.of(pending.paths))
-        walk = ImageWalk(
+        walk = self._open_walk(edition, graft)
+        processor = time.thread_time()
+        tree = walk.store(self._selection, self._base.tree if self._base else None)
+        spent = time.thread_time() - processor
+        late = {path for path in pending.paths if path in walk.left_out}
+        self._put_back(_Pending(paths=PathList(late)))
+        self._looking = min(spent, (len(pending.paths) - len(late)) * _LOOK_COST)
+        begun = sum(file.stored.size for file in unfinished)
+        old = not pending.grafted and begun == self._begun
+        if old and all(record.beside for record in edition.records):
+            self._cut_at = None  # nothing of it is stored yet
+            return
+        self._writer.flush()
+        base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
+        told = CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft)
+        self._telling = self._writer.line_seconds(self._plan.take(told))
+        return_free_memory()
+        self._packing.progress.secure(base.files, base.total_bytes)
+        self._base, self._begun = base, begun
+
+    def _open_walk(self, edition: Edition, graft: Graft | None) -> ImageWalk:
+        return ImageWalk(
             self._image,
             writer=self._writer,
             index=self._index,
@@ -216,24 +267,6 @@ class Checkpoints:
             halt=self._halt,
             graft=graft,
         )
-        tree = walk.store(self._selection, self._base.tree if self._base else None)
-        late = {path for path in pending.paths if path in walk.left_out}
-        self._put_back(_Pending(paths=PathList(late)))
-        begun = sum(file.stored.size for file in unfinished)
-        old = not pending.grafted and begun == self._begun
-        if old and all(record.beside for record in edition.records):
-            return  # nothing of it is stored yet
-        self._writer.flush()
-        base = walk.base(tree, {receipt.pack for receipt in self._writer.receipts})
-        self._tell(CheckpointReport(edition=edition, base=base, left_out=len(late), graft=graft))
-        return_free_memory()
-        self._packing.progress.secure(base.files, base.total_bytes)
-        self._base, self._begun = base, begun
-
-    def _tell(self, report: CheckpointReport) -> None:
-        began = time.monotonic()
-        self._plan.take(report)
-        self._telling = time.monotonic() - began
 
 
 def _nothing() -> ImageBase:

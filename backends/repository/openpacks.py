@@ -43,6 +43,11 @@ class OpenPacks:
         # Nothing an observer can see comes out of it, so that it need not be unpredictable.
         self._random = random.Random()  # noqa: S311
 
+    @property
+    def size(self) -> int:
+        """Bytes in them; about, since others go on filling them."""
+        return sum(slot.builder.size for slots in self._slots.values() for slot in slots)
+
     def add(self, kind: BlobKind, blob: SealedBlob) -> None:
         """Put a blob into one of the packs; dispatches that pack if it is full now.
 

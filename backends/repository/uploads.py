@@ -10,6 +10,7 @@ from backends.repository.crew import Crew
 from backends.repository.failure import Failure
 from backends.repository.index import IndexedPack, encode_pack, join_index
 from backends.repository.pack import PackBuilder, SealedPack, pack_key
+from backends.repository.throughput import Throughput
 from backends.repository.unpacked import ObjectKind, OpenRepository, save_unpacked
 from backends.types import ObjectInfo, PackReceipt
 
@@ -40,6 +41,7 @@ class Uploads:
         self._on_stored = on_stored
         self._crew = Crew("upload", threads=limit, places=limit, failure=failure)
         self._recording = threading.Lock()
+        self._throughput = Throughput()
         #: Packs as their index object will list them, and how many blobs they hold.
         self._unindexed: list[bytes] = []
         self._unindexed_blobs = 0
@@ -47,6 +49,22 @@ class Uploads:
     def submit(self, builder: PackBuilder) -> None:
         """Send a pack off; waits while `limit` others are on their way."""
         self._crew.submit(self._upload, builder)
+
+    def seconds_for(self, size: int) -> float | None:
+        """See `Throughput.seconds_for`."""
+        return self._throughput.seconds_for(size)
+
+    def line_seconds(self, size: int) -> float:
+        """See `Throughput.line_seconds`."""
+        return self._throughput.line_seconds(size)
+
+    def wait(self) -> None:
+        """Wait until every pack submitted so far is stored.
+
+        Raises:
+            BackendError: the first failure.
+        """
+        self._crew.settle()
 
     def settle(self) -> None:
         """Wait until every pack submitted so far is stored, then store an index of them.
@@ -69,7 +87,8 @@ class Uploads:
 
     def _send(self, builder: PackBuilder) -> None:
         pack = builder.finish(self._repository.master)
-        info = self._repository.store.put(pack_key(pack.id), pack.content)
+        with self._throughput.send(len(pack.content)):
+            info = self._repository.store.put(pack_key(pack.id), pack.content)
         receipt = _check_receipt(pack, info)
         self._on_stored(pack, receipt)
         listed = encode_pack(IndexedPack(pack=pack.id, blobs=pack.blobs))

@@ -207,6 +207,25 @@ class RepositoryWriter:
         self._parting = threading.Thread(target=self._part_with_data, name="parting", daemon=True)
         self._parting.start()
 
+    def send_data(self) -> None:
+        """As `send_off_data`, and see that the store has it; no index tells of it yet.
+
+        Raises:
+            BackendError: the first failure of the writer.
+        """
+        self.send_off_data()
+        self._await_parting()
+        with self._failure.noted():
+            self._uploads.wait()
+
+    def seconds_to_send(self) -> float | None:
+        """How long `send_data` would take about now; None before the store has taken anything."""
+        return self._uploads.seconds_for(self._packs.size)
+
+    def line_seconds(self, size: int) -> float:
+        """How long so many bytes keep the line to the store busy; 0 before it was tried."""
+        return self._uploads.line_seconds(size)
+
     def flush(self) -> None:
         """See that all that was saved before is in stored packs, and these in a stored index.
 

@@ -114,7 +114,7 @@ class CheckpointKeeper:
             self._remove(self._current)
             self._current = ()
 
-    def _take(self, report: CheckpointReport, writer: RepositoryWriter, pull: SourcePull) -> None:
+    def _take(self, report: CheckpointReport, writer: RepositoryWriter, pull: SourcePull) -> int:
         occasion = self._occasion
         self._ensure()
         done = self._deposit(report, writer, pull)
@@ -148,6 +148,7 @@ class CheckpointKeeper:
         before, self._current = self._current, (ObjectKind.SNAPSHOT.key(snapshot), sums)
         self._listing = done.sums
         self._remove(before)
+        return len(done.sums) + len(document)
 
     def _ensure(self) -> None:
         for check in self._occasion.ensure:

@@ -79,6 +79,31 @@ def test_data_that_is_sent_off_again_and_again_is_stored_once(store, writer):
     assert len(list(store.list(PACKS))) == 1
 
 
+def test_data_that_was_waited_for_is_in_the_store_and_in_no_index(store, writer):
+    content = os.urandom(20_000)
+    store.open.set()
+    with writer:
+        assert writer.seconds_to_send() is None
+        file = writer.save_small(content)
+        writer.send_data()
+        assert len(list(store.list(PACKS))) == 1
+        assert not list(store.list("index/"))
+        assert writer.seconds_to_send() == 0
+        assert writer.line_seconds(20_000) > 0
+        writer.flush()
+        repository = Repository.open(store, PASSWORD)
+        assert load(repository, BlobKind.DATA, file.blobs[0]) == content
+
+
+def test_who_waits_for_data_is_told_why_it_could_not_be_stored(store, writer):
+    store.full = True
+    store.open.set()
+    writer.save_small(os.urandom(20_000))
+    with pytest.raises(StoreFull):
+        writer.send_data()
+    writer.abort()
+
+
 def test_the_flush_tells_why_data_could_not_be_stored(store, writer):
     store.full = True
     store.open.set()
