@@ -16,17 +16,19 @@ _KNOWN: Final = 1
 _COMPARED: Final = 2
 _UNCHANGED: Final = 4
 _BESIDE: Final = 8
+_SEVERAL: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRecord:
-    """What is kept of a `FileRecord`; see there."""
+    """What is kept of a `FileRecord`; see there. `several`: it has more than one blob."""
 
     path: bytes
     sha256: bytes | None
     compared: bool
     unchanged: bool
     beside: bool
+    several: bool
 
 
 class Records:
@@ -57,6 +59,7 @@ def _tell(record: FileRecord) -> int:
         | (_COMPARED if record.compared else 0)
         | (_UNCHANGED if record.unchanged else 0)
         | (_BESIDE if record.beside else 0)
+        | (_SEVERAL if len(record.blobs) > 1 else 0)
     )
 
 
@@ -68,4 +71,5 @@ def _unfold(path: bytes, facts: bytes) -> KeptRecord:
         compared=bool(told & _COMPARED),
         unchanged=bool(told & _UNCHANGED),
         beside=bool(told & _BESIDE),
+        several=bool(told & _SEVERAL),
     )

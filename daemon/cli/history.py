@@ -76,6 +76,9 @@ def show(
     passport: Annotated[
         bool, typer.Option("--passport", help="Only what its server then said of itself.")
     ] = False,
+    sums: Annotated[
+        bool, typer.Option("--sums", help="Only the checksums of its files, for sha256sum -c.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Everything about one run, and how to open it with restic."""
@@ -89,6 +92,11 @@ def show(
             from daemon.cli.passport import show_passport  # noqa: PLC0415 - opens the repository
 
             show_passport(ctx, application, record, output)
+            return
+        if sums:
+            from daemon.cli.sums import show_sums  # noqa: PLC0415 - likewise
+
+            show_sums(ctx, application, record, output)
             return
         recipe = _recipe(application.configuration, record)
     if as_json:
@@ -308,4 +316,5 @@ def _manifest_json(manifest: Manifest) -> Json:
         "vanished": [write_path(path) for path in manifest.vanished],
         "tools": {tool.name: tool.version for tool in manifest.tools},
         "sums": manifest.sums.key,
+        "sums_sha256": manifest.sums.text_sha256,
     }

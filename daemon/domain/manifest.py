@@ -140,13 +140,24 @@ class SourceComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SumsFact:
-    """The SHA256SUMS listing beside the manifest: its key, and the digest of that object."""
+    """The SHA256SUMS listing.
+
+    Attributes:
+        key: Of the object beside the manifest (zstd). It has the lines of files of several blobs;
+            the digest of any other file is the name of its one blob in the trees.
+        sha256: Digest of that object.
+        text_sha256: Digest of the whole listing's text. None in older manifests, where the object
+            has all lines.
+    """
 
     key: str
     sha256: str
+    text_sha256: str | None = None
 
     def __post_init__(self) -> None:
-        check_sha256(self.sha256, "digest of the listing")
+        check_sha256(self.sha256, "digest of the stored lines")
+        if self.text_sha256 is not None:
+            check_sha256(self.text_sha256, "digest of the listing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -259,8 +270,8 @@ def read_manifest_key(key: str) -> tuple[int, str]:
 
 
 def sums_key(run: str) -> str:
-    """The object key of a run's SHA256SUMS listing (zstd)."""
-    return f"lapseguard/sums/{check_run_id(run)}.sha256.zst"
+    """The object key of what a run's trees do not tell of its SHA256SUMS listing (zstd)."""
+    return f"lapseguard/sums/{check_run_id(run)}.large.sha256.zst"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,13 +186,18 @@ def _encode_facts(manifest: Manifest) -> JsonObject:
             "uncompared": comparison.uncompared,
             "mismatched": comparison.mismatched,
         },
-        "sums": {"key": manifest.sums.key, "sha256": manifest.sums.sha256},
+        "sums": _encode_sums(manifest.sums),
         "verification": {
             "depth": verification.depth.value,
             "outcome": verification.outcome.value,
             "checked_at": write_instant(verification.checked_at),
         },
     }
+
+
+def _encode_sums(sums: SumsFact) -> JsonObject:
+    stored: JsonObject = {"key": sums.key, "sha256": sums.sha256}
+    return stored if sums.text_sha256 is None else {**stored, "text_sha256": sums.text_sha256}
 
 
 def _encode_source(source: SourceView) -> JsonObject:
@@ -360,7 +365,12 @@ def _decode_comparison(fields: Fields) -> SourceComparison:
 
 
 def _decode_sums(fields: Fields) -> SumsFact:
-    return SumsFact(key=fields.text("key"), sha256=fields.text("sha256"))
+    return SumsFact(
+        key=fields.text("key"),
+        sha256=fields.text("sha256"),
+        # Older manifests have none.
+        text_sha256=fields.text("text_sha256") if fields.has("text_sha256") else None,
+    )
 
 
 def _decode_verification(fields: Fields) -> VerificationFact:

@@ -1,8 +1,9 @@
-r"""The SHA256SUMS listing beside a manifest: what `sha256sum -c` of GNU coreutils reads.
+r"""The SHA256SUMS listing of a run: what `sha256sum -c` of GNU coreutils reads.
 
-After a restore, `cd TARGET && zstd -dc RUN.sha256.zst | sha256sum -c` proves it without this
-program. A line is the digest, two spaces and the name; where the name holds a backslash, a newline
-or a carriage return these are written `\\`, `\n`, `\r`, and the line begins with a backslash.
+After a restore, `lapseguard show RUN --sums > SHA256SUMS; cd TARGET; sha256sum -c SHA256SUMS`
+proves it, and the manifest names the digest of that text. A line is the digest, two spaces and the
+name; where the name holds a backslash, a newline or a carriage return these are written `\\`, `\n`,
+`\r`, and the line begins with a backslash.
 """
 
 import re
@@ -95,7 +96,29 @@ def edit_sums(
         ManifestInvalid: a line that is looked at is of another form, or a path is not clean, or
             comes out of order or twice.
     """
-    return _join(_edited(parts, sorted(map(_key, removed)), _Added(added)))
+    return _join(_edited(parts, sorted(map(walk_key, removed)), _Added(added)))
+
+
+def whole_lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The lines of a listing that comes in pieces of any length, some at a time.
+
+    Raises:
+        ManifestInvalid: it ends within a line.
+    """
+    rest = b""
+    for part in parts:
+        end = part.rfind(b"\n") + 1
+        if end:
+            yield (rest + part[:end]).splitlines(keepends=True)
+            rest = b""
+        rest += part[end:]
+    if rest:
+        raise ManifestInvalid("The listing ends within a line.")
+
+
+def walk_key(path: RawPath) -> bytes:
+    """Sorts as the names on the way do: no name has a NUL, which comes before all others."""
+    return path.replace(b"/", b"\0")
 
 
 class _Added:
@@ -121,7 +144,7 @@ class _Added:
 def _keyed_lines(added: Iterable[FileSum]) -> Iterator[tuple[bytes, bytes]]:
     before = b""
     for entry in added:
-        line, key = _checked_line(entry), _key(entry.path)
+        line, key = _checked_line(entry), walk_key(entry.path)
         if key <= before:
             raise ManifestInvalid(f"{write_path(entry.path)} is out of order in the listing.")
         before = key
@@ -129,7 +152,7 @@ def _keyed_lines(added: Iterable[FileSum]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _edited(parts: Iterable[bytes], cuts: list[bytes], added: _Added) -> Iterator[bytes]:
-    for lines in _whole_lines(parts):
+    for lines in whole_lines(parts):
         last = _key_of(lines[-1])
         yield from _edit_lines(lines, [key for key in cuts if key <= last], added.up_to(last))
         cuts = [key for key in cuts if key + _BEYOND > last]
@@ -159,18 +182,6 @@ def _join(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(together)
 
 
-def _whole_lines(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
-    rest = b""
-    for part in parts:
-        end = part.rfind(b"\n") + 1
-        if end:
-            yield (rest + part[:end]).splitlines(keepends=True)
-            rest = b""
-        rest += part[end:]
-    if rest:
-        raise ManifestInvalid("The listing ends within a line.")
-
-
 def _cut(lines: list[bytes], key: bytes) -> tuple[int, int]:
     """The lines of a path and of everything below it."""
     start = bisect_left(lines, key, key=_key_of)
@@ -182,14 +193,9 @@ def _checked_line(entry: FileSum) -> bytes:
     return _write_line(entry)
 
 
-def _key(path: RawPath) -> bytes:
-    """Sorts as the names on the way do: no name has a NUL, which comes before all others."""
-    return path.replace(b"/", b"\0")
-
-
 def _key_of(line: bytes) -> bytes:
     (entry,) = read_sums([line])
-    return _key(entry.path)
+    return walk_key(entry.path)
 
 
 def _write_line(entry: FileSum) -> bytes:

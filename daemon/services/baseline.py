@@ -14,7 +14,7 @@ from backends.repository.tree import Node
 from backends.types import BlobId, BlobKind
 from daemon.domain.manifest_document import SignedManifest, digest_document
 from daemon.services.distrust import list_distrusted
-from daemon.services.listing import EarlierSums
+from daemon.services.earlier_sums import EarlierSums
 
 Warn = Callable[[str], None]
 
@@ -31,7 +31,7 @@ class Baseline:
         snapshot: The parent snapshot's id, or None where files cannot be taken over.
         tree: Its root tree.
         compared: Every file of the parent was held against the source's checksum and equal.
-        sums: The newest manifest's listing of checksums.
+        sums: What is known of the checksums of the newest manifest's files.
     """
 
     repository: Repository
@@ -83,7 +83,7 @@ def survey(repository: Repository, head: SignedManifest | None, warn: Warn) -> B
         snapshot=head.manifest.repository.snapshot if head and known else None,
         tree=tree,
         compared=head is not None and head.manifest.comparison.uncompared == 0,
-        sums=EarlierSums(_parent_sums(repository.store, head, warn) if head else None),
+        sums=_parent_sums(repository.store, head, warn) if head else EarlierSums(None),
     )
 
 
@@ -114,9 +114,7 @@ def _parent_tree(repository: Repository, head: SignedManifest | None, warn: Warn
         return None
 
 
-def _parent_sums(
-    store: ObjectStore, head: SignedManifest, warn: Warn
-) -> Callable[[], bytes | None]:
+def _parent_sums(store: ObjectStore, head: SignedManifest, warn: Warn) -> EarlierSums:
     sums = head.manifest.sums
 
     def fetch() -> bytes | None:
@@ -129,4 +127,4 @@ def _parent_sums(
             return None
         return listing
 
-    return fetch
+    return EarlierSums(fetch, sha256=sums.text_sha256)

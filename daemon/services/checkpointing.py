@@ -1,7 +1,7 @@
 """Keeps a run's newest checkpoint in the bucket while the run goes on.
 
     snapshots/<id>                        tagged `checkpoint`, for every reader of the repository
-    lapseguard/sums/<run>-<n>.sha256.zst  its listing of checksums
+    lapseguard/sums/<run>-<n>.large….zst  what its trees do not tell of checksums
     lapseguard/checkpoints/<run>.json     its signed manifest, with the number that follows the last
 
 The manifest is written last, and what it replaces is removed after it: whenever the run dies, the
@@ -39,7 +39,9 @@ from daemon.domain.source import SourceView
 from daemon.domain.verification import Depth, Outcome
 from daemon.services.baseline import Baseline
 from daemon.services.deposit import Deposit, Describe, save_repository_snapshot
-from daemon.services.listing import EarlierSums, edit_listing, empty_listing
+from daemon.services.earlier_sums import EarlierSums, empty_listing
+from daemon.services.listing import Listing, edit_listing
+from daemon.services.listing_file import forget_kept
 from daemon.services.packs import look_up_packs
 from daemon.services.sealing import compose, pack_fact, store_sums_at
 
@@ -81,7 +83,8 @@ class CheckpointKeeper:
         self._store = baseline.repository.store
         self._number = 0
         self._current: tuple[str, ...] = ()
-        self._listing: bytes | None = None
+        self._listing: Listing | None = None
+        self._image = Path(occasion.spec.staging)
         #: Packs of earlier runs that the last manifest does not name; asked for once.
         self._looked_up: dict[bytes, PackFact] = {}
         self._counts = {"compared": 0, "uncompared": 0}
@@ -128,7 +131,7 @@ class CheckpointKeeper:
             at=now,
         )
         self._number += 1
-        sums = sums_key(occasion.run.run).replace(".sha256", f"-{self._number}.sha256")
+        sums = sums_key(occasion.run.run).replace(".large", f"-{self._number}.large")
         manifest = compose(
             replace(occasion.run, snapshot=snapshot),
             occasion.server,
@@ -146,7 +149,7 @@ class CheckpointKeeper:
         self._ensure()
         self._store.put(checkpoint_key(occasion.run.run), document)
         before, self._current = self._current, (ObjectKind.SNAPSHOT.key(snapshot), sums)
-        self._listing = done.sums
+        self._keep_listing(done.sums)
         self._remove(before)
         return len(done.sums) + len(document)
 
@@ -158,8 +161,12 @@ class CheckpointKeeper:
         self, report: CheckpointReport, writer: RepositoryWriter, pull: SourcePull
     ) -> Deposit:
         base = report.base
-        earlier = EarlierSums(self._earlier_listing)
-        sums = edit_listing(earlier, report.edition, Path(self._occasion.spec.staging))
+        sums = edit_listing(
+            self._earlier_sums(),
+            report.edition,
+            self._image,
+            lambda: self._baseline.reader.walk(base.tree),
+        )
         comparison = self._compare(report)
         error = TransferInterrupted(_GOING_ON)
         missing = shortfall(error, earlier=comparison.unchanged, left_out=report.left_out)
@@ -184,10 +191,18 @@ class CheckpointKeeper:
             beside=self._describe(report.graft),
         )
 
-    def _earlier_listing(self) -> bytes | None:
+    def _earlier_sums(self) -> EarlierSums:
         if self._listing is not None:
-            return self._listing
-        return self._baseline.sums.document if self._baseline.tree else empty_listing()
+            return self._listing.kept_in(self._image.parent)
+        if self._baseline.tree is None:
+            return EarlierSums(empty_listing)
+        return self._baseline.sums.beside(self._image.parent)
+
+    def _keep_listing(self, listing: Listing) -> None:
+        """For the next checkpoint; the parent's is needed at the end of the run."""
+        self._listing = listing
+        parent = self._baseline.sums.sha256
+        forget_kept(self._image.parent, keep=[listing.sha256, *([parent] if parent else [])])
 
     def _compare(self, report: CheckpointReport) -> SourceComparison:
         """What arrived in this run, and what is the parent's; never more than there is."""

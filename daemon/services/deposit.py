@@ -28,7 +28,8 @@ from daemon.services.additions import RunAdditions
 from daemon.services.baseline import Baseline
 from daemon.services.early import EarlyPull, choose_early
 from daemon.services.imagemark import known_mark, next_mark, trusted_mark
-from daemon.services.listing import SumsListing, edit_listing
+from daemon.services.listing import Listing, SumsListing, edit_listing
+from daemon.services.listing_file import forget_kept
 from daemon.services.tuning import Tuning
 
 #: Says what is to be recorded of what came beside the files.
@@ -47,7 +48,7 @@ class Deposit:
         report: Of the capture.
         receipts: Of the packs that this run wrote.
         totals: What was new.
-        sums: The compressed SHA256SUMS listing, not stored yet.
+        sums: The SHA256SUMS listing, not stored yet.
         mark: What the staging image is once the run has ended in order.
         source: What was read.
         beside: What came beside the files.
@@ -56,7 +57,7 @@ class Deposit:
     report: CaptureReport
     receipts: tuple[PackReceipt, ...]
     totals: WriterTotals
-    sums: bytes
+    sums: Listing
     mark: ImageMark | None = None
     source: SourceView = LIVE
     beside: Beside = NOTHING
@@ -119,7 +120,9 @@ def deposit(
         BackendError: what stopped it before anything had arrived, or in the store; what had been
             stored is indexed and will be reused.
     """
-    listing = SumsListing(staging.image, baseline.sums)
+    sums = baseline.sums.beside(staging.root)
+    forget_kept(staging.root, keep=[sums.sha256] if sums.sha256 else [], unfinished=True)
+    listing = SumsListing(staging.image, sums)
     progress = CaptureProgress()
     every = timedelta() if whole else tuning.walk_every
     early = choose_early(early, staging, baseline)
@@ -138,7 +141,7 @@ def deposit(
             load_blob=baseline.load_blob,
             progress=progress,
             on_file=listing.add,
-            sha256_before=baseline.sums.find if baseline.head or early else None,
+            sha256_before=sums.find if baseline.head or early else None,
             workers=tuning.workers,
             precious=precious,
             halt=halt,
@@ -155,7 +158,9 @@ def deposit(
             report=report,
             receipts=writer.receipts,
             totals=writer.totals,
-            sums=edit_listing(baseline.sums, edition, staging.image)
+            sums=edit_listing(
+                sums, edition, staging.image, lambda: baseline.reader.walk(report.tree)
+            )
             if edition
             else listing.finish(),
             mark=next_mark(report, baseline, spec, before=mark, now=now),

@@ -18,7 +18,9 @@ from backends.repository.judging_beside import BesideJudge
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
 from backends.types import BlobId
+from daemon.domain.sums import FileSum
 from daemon.domain.verification import Depth, Outcome
+from daemon.errors import ManifestInvalid
 from daemon.services.packs import PackStanding, look_up_packs
 from daemon.services.proof_watcher import ProofWatcher, Step
 
@@ -37,7 +39,7 @@ class Evidence:
         snapshot: The repository snapshot's id.
         tree: Its root tree.
         packs: Every pack that it needs.
-        sums: Gives the compressed SHA256SUMS listing.
+        sums: Reads the SHA256SUMS listing; raises ManifestInvalid where it is another one.
         scratch: An existing folder in which a restore can be rehearsed.
         beside: Reads some of the packs in another process.
     """
@@ -48,7 +50,7 @@ class Evidence:
     snapshot: str
     tree: BlobId
     packs: frozenset[bytes]
-    sums: Callable[[], bytes]
+    sums: Callable[[], Iterable[FileSum]]
     scratch: Path
     beside: BesideJudge | None = None
 
@@ -207,8 +209,11 @@ def _rehearse(evidence: Evidence, step: Step) -> Iterator[_Fault]:
         rehearse_restore,
     )
 
-    for sentence in rehearse_restore(
-        evidence.reader, evidence.tree, evidence.sums(), evidence.scratch, lambda: step(0)
-    ):
-        yield _Fault(sentence=sentence)
+    try:
+        for sentence in rehearse_restore(
+            evidence.reader, evidence.tree, evidence.sums(), evidence.scratch, lambda: step(0)
+        ):
+            yield _Fault(sentence=sentence)
+    except ManifestInvalid as error:
+        yield _Fault(sentence=str(error))
     step(len(evidence.packs))

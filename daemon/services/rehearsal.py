@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from backends.repository.restore import restore_tree
 from backends.repository.tree import NodeType
 from backends.types import BlobId
 from daemon.domain.pathtext import RawPath, write_path
-from daemon.services.listing import read_listing
+from daemon.domain.sums import FileSum
 
 #: Bits that only restoring owners makes harmless, and only root restores.
 _OWNER_BITS = stat.S_ISUID | stat.S_ISGID
@@ -23,7 +23,7 @@ _OWNER_BITS = stat.S_ISUID | stat.S_ISGID
 def rehearse_restore(
     reader: BlobReader,
     tree: BlobId,
-    listing: bytes,
+    listing: Iterable[FileSum],
     scratch: Path,
     go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[str]:
@@ -35,7 +35,7 @@ def rehearse_restore(
     Args:
         reader: Of the repository.
         tree: Of the snapshot.
-        listing: Its compressed SHA256SUMS.
+        listing: Its SHA256SUMS.
         scratch: An existing folder.
         go_on: Called now and then; what it raises ends the rehearsal.
 
@@ -43,7 +43,7 @@ def rehearse_restore(
         A sentence for each difference.
 
     Raises:
-        LocalDiskFull, LocalPathUnusable, StoreError.
+        LocalDiskFull, LocalPathUnusable, StoreError; what `listing` raises.
     """
     with tempfile.TemporaryDirectory(dir=scratch, prefix="rehearsal-") as folder:
         target = Path(folder) / "tree"
@@ -52,7 +52,7 @@ def rehearse_restore(
             yield f"{write_path(failure.path)} is not restored: {failure.reason}"
         comparison = _Comparison(
             target=os.fsencode(target),
-            sums={entry.path: entry.sha256 for entry in read_listing(listing)},
+            sums={entry.path: entry.sha256 for entry in listing},
             absent={omission.path for omission in (*report.failures, *report.skipped)},
             owners=os.geteuid() == 0,
         )

@@ -21,6 +21,7 @@ from daemon.domain.manifest_document import SignedManifest
 from daemon.domain.pathtext import RawPath, write_path
 from daemon.errors import NotFound
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
+from daemon.services.earlier_sums import EarlierSums
 from daemon.services.loading import Loading, loadings
 from daemon.services.restore_preview import RestorePreview, preview_restore
 
@@ -72,6 +73,18 @@ class Restoration:
             tree = self._entry(tree, folder, path).subtree
         content = self._entry(tree, name, path).content or ()
         return b"".join(self._reader.load(blob, BlobKind.DATA) for blob in content)
+
+    def sums(self) -> Iterator[bytes]:
+        """The SHA256SUMS listing of all files, part by part.
+
+        The iterator raises ManifestInvalid behind the last part where it is not the listing that
+        the manifest names.
+
+        Raises:
+            ManifestInvalid, StoreError, RepositoryDamaged.
+        """
+        known = EarlierSums.stored(self._reader.store, self.manifest.sums)
+        return known.text_of(lambda: self._reader.walk(self.tree))
 
     def _entry(self, tree: BlobId | None, name: bytes, path: RawPath) -> Node:
         entries = [] if tree is None else self._reader.load_tree(tree)

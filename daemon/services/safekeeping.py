@@ -263,7 +263,9 @@ class _Safekeeping:
             snapshot=saved.captured.snapshot,
             tree=BlobId(done.report.tree),
             packs=done.report.earlier_packs | {receipt.pack for receipt in done.receipts},
-            sums=lambda: done.sums,
+            sums=lambda: done.sums.kept_in(self._staging.root).read(
+                lambda: baseline.reader.walk(BlobId(done.report.tree))
+            ),
             scratch=self._staging.root,
         )
         return prove(

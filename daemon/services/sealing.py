@@ -1,4 +1,4 @@
-"""Writes a run's record: the listing of checksums, then the signed manifest, last of all."""
+"""Writes a run's record: checksums that its trees do not tell, then the signed manifest, last."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -29,6 +29,7 @@ from daemon.domain.verification import Verification
 from daemon.errors import VerificationFailed
 from daemon.services.baseline import Baseline
 from daemon.services.deposit import Deposit
+from daemon.services.listing import Listing
 from daemon.services.packs import PackStanding
 from daemon.services.proof import Proof
 
@@ -42,15 +43,16 @@ class Sealed:
     verification: Verification
 
 
-def store_sums(store: ObjectStore, run: str, listing: bytes) -> SumsFact:
-    """Put the compressed listing beside the manifest to come."""
+def store_sums(store: ObjectStore, run: str, listing: Listing) -> SumsFact:
+    """Put what the trees do not tell of a listing beside the manifest to come."""
     return store_sums_at(store, sums_key(run), listing)
 
 
-def store_sums_at(store: ObjectStore, key: str, listing: bytes) -> SumsFact:
-    """Put a compressed listing under a key of its own."""
-    store.put(key, listing)
-    return SumsFact(key=key, sha256=hashlib.sha256(listing).hexdigest())
+def store_sums_at(store: ObjectStore, key: str, listing: Listing) -> SumsFact:
+    """Likewise, under a key of its own."""
+    store.put(key, listing.large)
+    digest = hashlib.sha256(listing.large).hexdigest()
+    return SumsFact(key=key, sha256=digest, text_sha256=listing.sha256)
 
 
 def seal(

@@ -20,6 +20,7 @@ from daemon.domain.manifest_document import SignedManifest, digest_document
 from daemon.domain.verification import Depth, Verification
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
 from daemon.services.distrust import list_distrusted, note_distrusted
+from daemon.services.earlier_sums import EarlierSums
 from daemon.services.overview import RunRecord
 from daemon.services.packs import PackStanding
 from daemon.services.proof import Evidence, Proof, prove
@@ -143,14 +144,16 @@ def _gather(
             f"The snapshot {manifest.repository.snapshot[:16]}… shows another tree than the "
             "manifest says."
         )
+    reader = BlobReader(repository, index)
+    sums = EarlierSums.stored(repository.store, manifest.sums)
     return Evidence(
         repository=repository,
         index=index,
-        reader=BlobReader(repository, index),
+        reader=reader,
         snapshot=manifest.repository.snapshot,
         tree=BlobId(tree),
         packs=frozenset(bytes.fromhex(pack.id) for pack in manifest.packs),
-        sums=lambda: repository.store.get(manifest.sums.key),
+        sums=lambda: sums.read(lambda: reader.walk(BlobId(tree))),
         scratch=scratch,
     )
 

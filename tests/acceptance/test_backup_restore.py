@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from backends.repository.repository import Repository
 from backends.signing import SigningKey, verify_signature
@@ -117,17 +117,33 @@ def test_our_restore_gives_an_equal_tree_that_sha256sum_accepts(
 ) -> None:
     root = saved.restore(tmp_path / "restored")
     assert compare_trees(nasty_tree, below(root, nasty_tree), sparse=True) == []
-    listing = saved.objects.get(f"lapseguard/sums/{saved.latest()['run']}.sha256.zst")
-    text = zstandard.ZstdDecompressor().decompressobj().decompress(listing)
-    assert text.count(b"\n") == saved.latest()["files"]
+    run = saved.latest()["run"]
+    listing = tmp_path / "SHA256SUMS"
+    listing.write_bytes(os.fsencode(saved.program.do("show", run, "--sums")))
+    assert listing.read_bytes().count(b"\n") == saved.latest()["files"]
     checked = subprocess.run(
-        ["sha256sum", "--check", "--strict", "--quiet"],
+        ["sha256sum", "--check", "--strict", "--quiet", listing],
         cwd=root,
-        input=text,
         capture_output=True,
         check=False,
     )
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
+    manifest = saved.program.ask("show", run)["manifest"]
+    assert hashlib.sha256(listing.read_bytes()).hexdigest() == manifest["sums_sha256"]
+    assert saved.program.ask("show", run, "--sums")["sums_sha256"] == manifest["sums_sha256"]
+
+
+def test_the_signed_manifest_alone_proves_a_restored_tree(
+    saved: Installation, tmp_path: Path
+) -> None:
+    """The command of the runbook: neither this program, nor the repository, nor its password."""
+    root = saved.restore(tmp_path / "restored")
+    runbook = Path(__file__).parents[2] / "deploy/runbooks/restore.md"
+    (command,) = re.findall(r"^find \..*?(?=\n```)", runbook.read_text(), re.MULTILINE | re.DOTALL)
+    require_program("perl", "perl")
+    printed = subprocess.run(["sh", "-c", command], cwd=root, capture_output=True, check=True)
+    manifest = saved.program.ask("show", saved.latest()["run"])["manifest"]
+    assert printed.stdout.split() == [manifest["sums_sha256"].encode(), b"-"]
 
 
 def test_only_what_is_included_is_restored(

@@ -13,7 +13,6 @@ from daemon.domain.run import RunState
 from daemon.domain.verification import Depth
 from daemon.errors import VerificationFailed
 from daemon.services.distrust import DISTRUSTED_PREFIX, list_distrusted, note_distrusted
-from daemon.services.listing import read_listing
 from tests.parts.desk import MIB, Desk
 from tests.parts.folder_pull import put
 
@@ -149,12 +148,11 @@ def test_a_spoilt_listing_of_checksums_is_made_anew(desk: Desk) -> None:
     put(desk.source / "srv/large", os.urandom(10 * MIB))
     desk.back_up()
     (listing,) = desk.store.names("lapseguard/sums/")
-    before = list(read_listing(desk.store.get(listing)))
+    before = desk.listing(1)
     desk.spoil(listing)
     desk.back_up()
     assert "is damaged in the store" in desk.watcher.warnings[0]
-    (again,) = set(desk.store.names("lapseguard/sums/")) - {listing}
-    assert list(read_listing(desk.store.get(again))) == before
+    assert desk.listing(2) == before
     is_whole(desk)
 
 

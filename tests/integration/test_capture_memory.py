@@ -27,7 +27,8 @@ from backends.repository.writer import RepositoryWriter
 from backends.rsync.changes import ChangedPaths
 from backends.rsync.output import parse_line
 from backends.types import Arrival, PullReport, PullSpec, SshTarget
-from daemon.services.listing import EarlierSums, SumsListing, edit_listing, empty_listing
+from daemon.services.earlier_sums import EarlierSums, empty_listing
+from daemon.services.listing import SumsListing, edit_listing
 from tests.parts.repository import CHEAP, PASSWORD
 
 TARGET = SshTarget(

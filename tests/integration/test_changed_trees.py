@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-import zstandard
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +28,8 @@ from backends.repository.repository import Repository
 from backends.repository.writer import RepositoryWriter
 from backends.rsync.pull import RsyncPull
 from backends.types import Arrival, BlobId, BlobKind, PullReport, PullSpec
-from daemon.services.listing import EarlierSums, SumsListing, edit_listing
+from daemon.services.earlier_sums import EarlierSums, read_listing
+from daemon.services.listing import Listing, SumsListing, edit_listing
 from tests.parts.repository import make_repository
 from tests.parts.requirement import require_program
 from tests.parts.sshd import Sshd
@@ -67,7 +67,7 @@ class Site:
     excludes: tuple[str, ...] = ()
     parent: BlobId | None = None
     base: ImageBase | None = None
-    listing: bytes = b""
+    listing: Listing | None = None
     clock: int = 10**18
     edited: int = field(default=0)
 
@@ -98,12 +98,13 @@ class Site:
         self.clock += 1_000_000_007
         os.utime(path, ns=(self.clock, self.clock), follow_symlinks=False)
 
-    def record(self, pull: SourcePull, base: ImageBase | None) -> tuple[CaptureReport, bytes]:
+    def record(self, pull: SourcePull, base: ImageBase | None) -> tuple[CaptureReport, Listing]:
         """One capture against the parent, and its listing of checksums."""
         staging, index = Staging(self.staging), self.repository.load_index()
         staging.prepare()
         reader = BlobReader(self.repository, index)
-        sums = EarlierSums(lambda: self.listing or None)
+        kept = self.listing
+        sums = kept.kept_in(staging.root) if kept else EarlierSums(None)
         listing = SumsListing(staging.image, sums)
         with RepositoryWriter(self.repository, index) as writer:
             report = Capture(
@@ -119,7 +120,13 @@ class Site:
             ).run(self.spec, pull, self.parent)
         if report.edition:
             return report, edit_listing(sums, report.edition, staging.image)
-        return report, listing.finish()
+        found = listing.finish()
+        # What an auditor is given, with nothing but the repository and the stored lines.
+        alone = EarlierSums(lambda: found.large, sha256=found.sha256)
+        assert list(alone.read(lambda: reader.walk(report.tree))) == list(
+            found.kept_in(staging.root).read(list)
+        )
+        return report, found
 
     def save(self) -> CaptureReport:
         """A run; its tree is compared with that of a walk over everything."""
@@ -128,7 +135,8 @@ class Site:
         assert report.base
         assert whole.base
         assert report.tree == whole.tree
-        assert unpacked(listing) == unpacked(listed)
+        assert listing.sha256 == listed.sha256
+        assert list(read_listing(listing.large)) == list(read_listing(listed.large))
         assert whole.base.packs <= report.base.packs
         assert replace(report.base, packs=frozenset()) == replace(whole.base, packs=frozenset())
         assert report.files == sum(
@@ -146,10 +154,6 @@ class Site:
 
     def folders(self) -> list[Path]:
         return [self.top, *sorted(p for p in self.entries() if p.is_dir() and not p.is_symlink())]
-
-
-def unpacked(listing: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().stream_reader(listing).read()
 
 
 def remove(path: Path) -> None:

@@ -18,10 +18,8 @@ from daemon.domain.beside import DumpFact
 from daemon.domain.dump import COMMAND, DatabaseDump
 from daemon.domain.run import RunState
 from daemon.domain.source import Consistency
-from daemon.domain.sums import FileSum
 from daemon.domain.verification import Depth
 from daemon.errors import Interrupted
-from daemon.services.listing import read_listing
 from daemon.services.stopping import Stopping
 from tests.parts.desk import MIB, Desk
 from tests.parts.folder_pull import put
@@ -70,10 +68,6 @@ def dumps_of(desk: Desk, number: int = 1) -> dict[str, DumpFact]:
     return {dump.name: dump for dump in desk.manifest(number).manifest.beside.dumps}
 
 
-def listing(desk: Desk, number: int) -> list[FileSum]:
-    return list(read_listing(desk.store.get(desk.manifest(number).manifest.sums.key)))
-
-
 def tree_of(desk: Desk, number: int) -> str:
     return desk.manifest(number).manifest.repository.tree
 
@@ -114,7 +108,7 @@ def test_a_dump_has_its_place_among_names_before_and_after_it(
     run = desk.back_up(itemises=itemises, depth=Depth.RESTORED)
 
     assert run.state is RunState.VERIFIED
-    names = [entry.path for entry in listing(desk, 2)]
+    names = [entry.path for entry in desk.listing(2)]
     assert names == [b"+first/file", b".lapseguard/dumps/x", *(b"srv/%d" % n for n in range(4))]
     assert list(desk.saved(run)) == [name.decode() for name in names]
     assert desk.is_sound()
@@ -159,7 +153,7 @@ def test_without_dumps_the_tree_is_what_it_would_be_if_there_had_never_been_any(
     run = desk.back_up(itemises=itemises)
 
     assert tree_of(desk, 3) == tree_of(desk, 1) != tree_of(desk, 2)
-    assert listing(desk, 3) == listing(desk, 1)
+    assert desk.listing(3) == desk.listing(1)
     assert (run.files, run.bytes) == (4, 4 * MIB)
     assert FOLDER not in str(desk.saved(run))
     assert desk.is_sound()

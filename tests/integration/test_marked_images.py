@@ -5,15 +5,22 @@ does not see that. A run that looks at everything finds the file touched and rea
 goes by what has changed keeps what the repository has.
 """
 
+import hashlib
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from backends.errors import ConnectionLost
+from daemon.domain.manifest import SumsFact, manifest_key
+from daemon.domain.manifest_document import write_manifest
 from daemon.domain.run import RunState
+from daemon.domain.sums import FileSum, write_sums
 from daemon.domain.verification import Depth
 from tests.parts.desk import Desk
 from tests.parts.folder_pull import put
@@ -61,6 +68,7 @@ def test_an_unchanged_server_has_the_same_tree_and_listing(desk: Desk) -> None:
     desk.back_up(itemises=True)
     first, second = (desk.manifest(number).manifest for number in (1, 2))
     assert first.repository.tree == second.repository.tree
+    assert first.sums.text_sha256 == second.sums.text_sha256
     assert first.sums.sha256 == second.sums.sha256
     assert (second.comparison.unchanged, second.complete) == (4, True)
     assert {pack.id for pack in second.packs} == {pack.id for pack in first.packs}
@@ -123,3 +131,68 @@ def test_everything_is_looked_at_where_the_listing_is_lost(desk: Desk) -> None:
     run = desk.back_up(itemises=True)
     assert run.state is RunState.VERIFIED
     assert desk.verify(Depth.RESTORED).problems == ()
+
+
+def stored_sums(desk: Desk, number: int) -> int:
+    """Bytes that a run's checksums take in the store."""
+    return desk.store.stat(desk.manifest(number).manifest.sums.key).size
+
+
+def test_what_a_run_stores_of_its_checksums_does_not_grow_with_small_files(desk: Desk) -> None:
+    for number in range(500):
+        put(desk.source / f"srv/small/{number}", b"%d" % number)
+    desk.back_up(itemises=True)
+    put(desk.source / "srv/small/7", b"newer", 2 * 10**18)
+    desk.back_up(itemises=True)
+    assert len(desk.listing(3)) == 504
+    assert stored_sums(desk, 1) == stored_sums(desk, 2) == stored_sums(desk, 3)
+    assert desk.verify(Depth.RESTORED).problems == ()
+
+
+def kept_text(desk: Desk) -> Path:
+    """The listing's text as the last run has left it."""
+    (kept,) = desk.image.parent.glob("listing-*")
+    return kept
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda kept: kept.write_bytes(b"junk")])
+def test_a_listing_is_edited_right_where_its_text_was_lost(
+    desk: Desk, harm: Callable[[Path], object]
+) -> None:
+    harm(kept_text(desk))
+    put(desk.source / "srv/2", b"newer", 2 * 10**18)
+    assert not looked_at_everything(desk)
+    found = {entry.path: entry.sha256 for entry in desk.listing(2)}
+    assert found[b"srv/2"] == hashlib.sha256(b"newer").digest()
+    assert len(found) == 4
+    desk.back_up(itemises=True)
+    assert kept_text(desk)
+    assert desk.verify(Depth.RESTORED).problems == ()
+
+
+def record_as_before(desk: Desk, number: int) -> None:
+    """Have a manifest as older versions wrote it: the stored listing has all lines."""
+    manifest = desk.manifest(number).manifest
+    listing = zstandard.compress(b"".join(write_sums(desk.listing(number))))
+    key = f"lapseguard/sums/{manifest.run}.sha256.zst"
+    desk.store.put(key, listing)
+    sums = SumsFact(key=key, sha256=hashlib.sha256(listing).hexdigest())
+    older = write_manifest(replace(manifest, sums=sums), desk.key.sign, desk.key.public_text)
+    desk.store.put(manifest_key(number, manifest.run), older)
+    kept_text(desk).unlink()
+
+
+def test_a_run_goes_on_from_a_manifest_of_an_older_version(desk: Desk) -> None:
+    before = desk.listing(1)
+    record_as_before(desk, 1)
+    assert desk.listing(1) == before
+    put(desk.source / "srv/2", b"newer", 2 * 10**18)
+    desk.back_up(itemises=True)
+    assert [entry for entry in desk.listing(2) if entry not in before] == [
+        FileSum(path=b"srv/2", sha256=hashlib.sha256(b"newer").digest())
+    ]
+    assert desk.verify(Depth.RESTORED).problems == ()
+    desk.walk_every = timedelta(0)
+    desk.back_up(itemises=True)
+    assert desk.listing(3) == desk.listing(2)
+    assert stored_sums(desk, 3) < stored_sums(desk, 2)

@@ -26,10 +26,12 @@ from backends.types import BlobId, BlobKind, ObjectInfo, SshTarget
 from daemon.clock import SystemClock
 from daemon.domain.manifest_document import SignedManifest, read_manifest
 from daemon.domain.run import Run
+from daemon.domain.sums import FileSum
 from daemon.domain.verification import Depth, Verification
 from daemon.secrets import Secret
 from daemon.services.backup import BackupTools, back_up
 from daemon.services.destination import Destination
+from daemon.services.earlier_sums import EarlierSums
 from daemon.services.estimate import Measure
 from daemon.services.lease import LEASE
 from daemon.services.overview import Overview
@@ -241,6 +243,14 @@ class Desk:
             for walked in reader.walk(tree)
             if walked.node.type is NodeType.FILE
         }
+
+    def listing(self, number: int) -> list[FileSum]:
+        """The checksums of a run's files, as an auditor gets them; by its place in the chain."""
+        manifest = self.manifest(number).manifest
+        reader = BlobReader(self.repository, self.repository.load_index())
+        tree = BlobId(bytes.fromhex(manifest.repository.tree))
+        sums = EarlierSums.stored(self.store, manifest.sums)
+        return list(sums.read(lambda: reader.walk(tree)))
 
     def runs(self) -> tuple[Run, ...]:
         """Newest first."""

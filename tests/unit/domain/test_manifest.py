@@ -123,7 +123,7 @@ MANIFESTS = st.builds(
     comparison=st.builds(
         SourceComparison, compared=COUNTS, unchanged=COUNTS, uncompared=COUNTS, mismatched=COUNTS
     ),
-    sums=st.builds(SumsFact, key=TEXTS, sha256=DIGESTS),
+    sums=st.builds(SumsFact, key=TEXTS, sha256=DIGESTS, text_sha256=st.none() | DIGESTS),
     verification=st.builds(
         VerificationFact,
         depth=st.sampled_from(Depth),
@@ -253,7 +253,7 @@ def test_keys_sort_as_sequences_do_and_can_be_read_back():
     assert manifest_key(7, RUN) == f"lapseguard/manifests/00000007-{RUN}.json"
     assert manifest_key(9, RUN) < manifest_key(10, RUN)
     assert read_manifest_key(manifest_key(7, RUN)) == (7, RUN)
-    assert sums_key(RUN) == f"lapseguard/sums/{RUN}.sha256.zst"
+    assert sums_key(RUN) == f"lapseguard/sums/{RUN}.large.sha256.zst"
     with pytest.raises(ManifestInvalid):
         read_manifest_key("lapseguard/manifests/x.json")
     with pytest.raises(InvalidValue):

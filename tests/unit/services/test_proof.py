@@ -5,10 +5,10 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-import zstandard
 
 from backends.objectstore.memory import MemoryStore
 from backends.repository.judging_beside import BesideJudge
@@ -18,8 +18,9 @@ from backends.repository.tree import Node, NodeType, encode_tree, go_mode
 from backends.repository.writer import RepositoryWriter
 from backends.twin import Twin
 from backends.types import BlobId, BlobKind
-from daemon.domain.sums import FileSum, write_sums
+from daemon.domain.sums import FileSum
 from daemon.domain.verification import Depth, Outcome
+from daemon.services.earlier_sums import EarlierSums, empty_listing
 from daemon.services.proof import Evidence, prove
 from tests.parts.repository import make_repository
 
@@ -67,7 +68,6 @@ def evidence_in(store: MemoryStore, scratch: Path) -> Evidence:
         tree = writer.save_blob(BlobKind.TREE, encode_tree([node(b"page", content=(stored,))]))
         writer.flush()
         packs = frozenset(receipt.pack for receipt in writer.receipts)
-    listing = b"".join(write_sums([FileSum(path=b"page", sha256=stored)]))
     return Evidence(
         repository=repository,
         index=index,
@@ -75,7 +75,7 @@ def evidence_in(store: MemoryStore, scratch: Path) -> Evidence:
         snapshot="0" * 64,
         tree=tree,
         packs=packs,
-        sums=lambda: zstandard.compress(listing),
+        sums=lambda: [FileSum(path=b"page", sha256=stored)],
         scratch=scratch,
     )
 
@@ -170,10 +170,8 @@ def test_a_listing_that_says_otherwise_fails_the_rehearsal(
     tmp_path: Path, watcher: Watcher
 ) -> None:
     evidence = evidence_in(MemoryStore(), tmp_path)
-    lines = write_sums(
-        [FileSum(path=b"more", sha256=bytes(32)), FileSum(path=b"page", sha256=bytes(32))]
-    )
-    wrong = replace(evidence, sums=lambda: zstandard.compress(b"".join(lines)))
+    other = [FileSum(path=b"more", sha256=bytes(32)), FileSum(path=b"page", sha256=bytes(32))]
+    wrong = replace(evidence, sums=lambda: other)
     proof = prove(wrong, Depth.RESTORED, watcher)
     assert (proof.depth, proof.outcome) == (Depth.RESTORED, Outcome.FAILED)
     assert proof.problems == (
@@ -181,6 +179,18 @@ def test_a_listing_that_says_otherwise_fails_the_rehearsal(
         "more is listed, but not in the snapshot.",
     )
     assert proof.lost == frozenset()
+
+
+def test_trees_that_do_not_give_the_recorded_listing_fail_the_rehearsal(
+    tmp_path: Path, watcher: Watcher
+) -> None:
+    """The manifest names the digest of the text that was written of what arrived."""
+    evidence = evidence_in(MemoryStore(), tmp_path)
+    recorded = EarlierSums(empty_listing, sha256="0" * 64)
+    sums = partial(recorded.read, partial(evidence.reader.walk, evidence.tree))
+    proof = prove(replace(evidence, sums=sums), Depth.RESTORED, watcher)
+    assert (proof.depth, proof.outcome) == (Depth.RESTORED, Outcome.FAILED)
+    assert proof.problems == ("The listing of checksums is not the one that was recorded.",)
 
 
 @pytest.fixture
