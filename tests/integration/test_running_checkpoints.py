@@ -31,15 +31,18 @@ def snapshots(desk: Desk) -> list[tuple[str, ...]]:
     return [snapshot.tags for snapshot in list_snapshots(desk.repository)]
 
 
-def wait_for_checkpoint(desk: Desk, *names: str) -> None:
-    """Until a checkpoint has these files."""
+def wait_for_checkpoint(
+    desk: Desk, *names: str, has: Callable[[dict[str, bytes]], bool] = lambda _: True
+) -> None:
+    """Until a checkpoint has these files, and what else is asked of its files."""
     seen = 0
     for _ in range(600):
         given = desk.store.given[seen:]
         seen += len(given)
         if any(key.startswith(CHECKPOINTS) for key in given):
             newest = list_snapshots(desk.repository)[-1]
-            if set(names) <= set(desk.files_of(newest.tree)):
+            files = desk.files_of(newest.tree)
+            if set(names) <= set(files) and has(files):
                 return
         time.sleep(0.05)
     raise AssertionError(f"no checkpoint with {names}")
@@ -147,10 +150,10 @@ def test_a_checkpoint_has_older_versions_of_what_has_not_come(desk: Desk) -> Non
         put(desk.source / name, b"newer", 2 * 10**18)
 
     def look() -> None:
-        wait_for_checkpoint(desk, "srv/0")
+        # One that was made before it came has what the run before had there.
+        wait_for_checkpoint(desk, has=lambda files: files["srv/0"] == b"newer")
         newest = list_snapshots(desk.repository)[-1]
         files = desk.files_of(newest.tree)
-        assert files["srv/0"] == b"newer"
         assert {name: files[name] for name in before} == before
 
     assert desk.back_up(before=when_at("3", look)).state is RunState.VERIFIED
