@@ -151,7 +151,7 @@ class CheckpointKeeper:
         before, self._current = self._current, (ObjectKind.SNAPSHOT.key(snapshot), sums)
         self._keep_listing(done.sums)
         self._remove(before)
-        return len(done.sums) + len(document)
+        return len(done.sums.large) + len(document)
 
     def _ensure(self) -> None:
         for check in self._occasion.ensure:
