@@ -96,6 +96,13 @@ def readable_name(name: bytes) -> str:
     return readable(name).replace("\n", "\\x0a")
 
 
+def split_lines(block: bytes) -> list[bytes]:
+    r"""The lines of a block, `\n` included; only the last may have none."""
+    *whole, rest = block.split(b"\n")
+    lines = [line + b"\n" for line in whole]
+    return [*lines, rest] if rest else lines
+
+
 class Running:
     """A program under way; entered once, by `with`."""
 
@@ -193,10 +200,10 @@ class Running:
         Raises:
             ProcessTimeout, ProcessStopped: as promised to the constructor.
         """
-        for batch in self.line_batches():
-            yield from batch
+        for block in self.blocks():
+            yield from split_lines(block)
 
-    def line_batches(self, gather: float = 0) -> Iterator[list[bytes]]:
+    def blocks(self, gather: float = 0) -> Iterator[bytes]:
         """The same lines, as many at a time as have come.
 
         Args:
@@ -204,14 +211,13 @@ class Running:
         """
         rest = b""
         while chunk := self._read_chunk(gather):
-            *whole, rest = (rest + chunk).split(b"\n")
-            batch = [line + b"\n" for line in whole]
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
             if len(rest) > LINE_LIMIT:
-                batch.append(rest)
+                end += rest
                 rest = b""
-            yield batch
+            yield whole + end
         if rest:
-            yield [rest]
+            yield rest
 
     def chunks(self) -> Iterator[bytes]:
         """Standard output as it comes; raises as `lines` does."""

@@ -8,6 +8,7 @@ names through), `-c` (reads everything twice; the transfer's own checksum is eno
 `--secluded-args` (rrsync refuses it).
 """
 
+import enum
 import posixpath
 import re
 from collections.abc import Sequence
@@ -40,23 +41,56 @@ class Scratch:
     partial: str
 
 
+class Removal(enum.Enum):
+    """How staging loses what the server has no more."""
+
+    #: rsync deletes it, folder by folder, before it writes there.
+    BY_RSYNC = "rsync"
+    #: rsync names all that the server has, and whatever else there is gets removed afterwards.
+    BY_NAME = "name"
+    #: Staging is empty.
+    NONE = "none"
+
+
+_REMOVING = {
+    Removal.BY_RSYNC: ("--delete", "--delete-excluded"),
+    # Twice: also what is as it was. A file may take a folder's place, as with `--delete`.
+    Removal.BY_NAME: ("-ii", "--force"),
+    Removal.NONE: ("--force",),
+}
+#: `s`: the server leaves it out, and nothing here keeps it from being removed, which
+#: `--delete-excluded` implies.
+_EXCLUDING = {
+    Removal.BY_RSYNC: "--filter=-",
+    Removal.BY_NAME: "--filter=-s",
+    Removal.NONE: "--filter=-s",
+}
+
+
 def rsync_argv(
-    spec: PullSpec, *, ssh: Sequence[str], scratch: Scratch, plain: bool = False
+    spec: PullSpec,
+    *,
+    ssh: Sequence[str],
+    scratch: Scratch,
+    plain: bool = False,
+    removal: Removal = Removal.BY_RSYNC,
 ) -> tuple[str, ...]:
     """`rsync` with all it needs to make `spec.staging` equal to the server's paths.
 
     Equal means: `--delete-excluded` removes from staging what a new exclude names, so that the
-    image never holds what nobody asked for. Unfinished files stay in `scratch`, whose folders
-    have names that nothing of the server can have. Partial
-    files are told apart by their last name only: of two files of one name, both changed and
-    the second cut, the first may use up the second's partial copy. That costs a repeated
-    transfer, never a wrong one, since the checksum of each whole file is compared.
+    image never holds what nobody asked for. Where rsync only names what the server has, to
+    remove the rest is for the caller to do. Unfinished files stay in `scratch`, whose folders
+    have names that nothing of the server can have. Partial files are told apart by their last
+    name only: of two files of one name, both changed and the second cut, the first may use up
+    the second's partial copy. That costs a repeated transfer, never a wrong one, since the
+    checksum of each whole file is compared.
 
     Args:
         spec: What to pull.
         ssh: The ssh command without a host, see `backends.ssh.ssh_argv`.
         scratch: Two existing folders on the file system of staging.
         plain: Leave out what a server's rsync below 3.2 does not know; no checksums then.
+        removal: See `Removal`.
 
     Raises:
         SourcePathInvalid, LocalPathUnusable: a path that cannot be passed on.
@@ -70,7 +104,7 @@ def rsync_argv(
         "rsync",
         "-rlptgoHAX",
         *("--devices", "--specials", "--sparse", "--numeric-ids", "--fake-super", "--relative"),
-        *("--delete", "--delete-excluded"),
+        *_REMOVING[removal],
         # To the nanosecond: by default a file rewritten within the same second, at the same size,
         # counts as unchanged and is never sent.
         "--modify-window=-1",
@@ -85,7 +119,7 @@ def rsync_argv(
         *_limits(spec),
         *(["--one-file-system"] if spec.one_file_system else []),
         *(["--rsync-path=sudo -n rsync"] if spec.sudo else []),
-        *(f"--filter=- {_checked_pattern(pattern)}" for pattern in spec.excludes),
+        *(f"{_EXCLUDING[removal]} {_checked_pattern(pattern)}" for pattern in spec.excludes),
         *("-e", quote_remote_shell(ssh)),
         "--",
         f"{_bracketed(spec.target.host)}:{first}",

@@ -5,7 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.errors import (
     BackendError,
@@ -20,14 +20,16 @@ from backends.pacing import Rate
 from backends.process import Running, readable
 from backends.protocols import StopSignal
 from backends.rsync.brake import Brake, NoLimit, Room, tethered_ssh
-from backends.rsync.command import largest_file, rsync_argv
+from backends.rsync.command import Removal, largest_file, rsync_argv
 from backends.rsync.complaints import Complaints, parse_complaints
 from backends.rsync.exit_codes import Verdict, exit_meaning
 from backends.rsync.failure import image_path, omissions, pull_failure, speaks_older_dialect
 from backends.rsync.image import forget_unasked, uncovered_links
 from backends.rsync.output import parse_line
 from backends.rsync.pace import Pace
+from backends.rsync.removal import choose_removal, settle
 from backends.rsync.scratch import Claim, claim_staging, forget_unfinished, forget_vacated
+from backends.rsync.sieve import Sieve
 from backends.rsync.spool import Spool
 from backends.rsync.tally import STOPPED, Tally
 from backends.rsync.version import RsyncVersion, require_local_rsync
@@ -53,6 +55,14 @@ class _Pass:
     exit_code: int
     stderr: bytes
     complaints: Complaints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Manner:
+    """How a call of rsync goes about it; see `rsync_argv`."""
+
+    plain: bool = False
+    removal: Removal = Removal.BY_RSYNC
 
 
 class RsyncPull:
@@ -106,7 +116,7 @@ class RsyncPull:
             forget_unasked(spec.staging, spec.paths)
             passes = self._run_passes(spec, claim, tally, on_arrival)
             report = _report(spec, passes, tally, version)
-            if report.complete and not spec.only:
+            if report.complete and (claim.is_settled or not spec.only):
                 forget_unfinished(claim)
         return report
 
@@ -114,26 +124,41 @@ class RsyncPull:
         self, spec: PullSpec, claim: Claim, tally: Tally, on_arrival: Callable[[Arrival], None]
     ) -> list[_Pass]:
         done: list[_Pass] = []
-        plain, passes = False, 0
+        manner, passes = _Manner(removal=choose_removal(spec, claim)), 0
         with pinned_known_hosts(spec.target) as known_hosts:
             ssh = tethered_ssh(ssh_argv(spec.target, known_hosts))
             while passes < _PASSES:
-                tally.pace = Pace(self._rate)
-                slowed = tally.pace.slow(spec)
-                argv = rsync_argv(slowed, ssh=ssh, scratch=claim.scratch, plain=plain)
+                argv = self._begin_call(spec, ssh, claim, tally, manner)
                 ended = self._run_pass(argv, spec, claim, tally, on_arrival)
                 if tally.pace.changed and ended.exit_code in _ENDED:
                     tally.changes.doubt()  # the last lines may be missing
                     continue
                 done.append(ended)
-                if not plain and tally.lines == 0 and speaks_older_dialect(ended.stderr):
-                    plain = True
+                if not manner.plain and tally.lines == 0 and speaks_older_dialect(ended.stderr):
+                    manner = _Manner(plain=True)
                     continue
                 passes += 1
                 _raise_failure(spec, ended, tally)
-                if exit_meaning(ended.exit_code).verdict is not Verdict.VANISHED:
+                verdict = exit_meaning(ended.exit_code).verdict
+                if verdict is not Verdict.VANISHED and settle(spec, verdict, tally):
                     break
+                manner = replace(manner, removal=Removal.BY_RSYNC)
         return done
+
+    def _begin_call(
+        self, spec: PullSpec, ssh: tuple[str, ...], claim: Claim, tally: Tally, manner: _Manner
+    ) -> tuple[str, ...]:
+        """What to call; the tally is made ready for its lines."""
+        tally.pace = Pace(self._rate)
+        is_naming = manner.removal is Removal.BY_NAME
+        tally.sieve = Sieve(spec.staging, claim.since) if is_naming else None
+        return rsync_argv(
+            tally.pace.slow(spec),
+            ssh=ssh,
+            scratch=claim.scratch,
+            plain=manner.plain,
+            removal=manner.removal,
+        )
 
     def _run_pass(
         self,
@@ -182,8 +207,8 @@ class RsyncPull:
     def _read(self, running: Running, spool: Spool, tally: Tally) -> _Pass:
         try:
             with running:
-                for batch in running.line_batches(_GATHER):
-                    self._take(batch, spool, tally)
+                for block in running.blocks(_GATHER):
+                    self._take(tally.sift(block), spool, tally)
                 exit_code = running.wait()
         except ProcessTimeout as error:
             raise BudgetExceeded(f"The pull took longer than allowed: {error}") from error
@@ -202,8 +227,8 @@ class RsyncPull:
             said = zip(lines, events, strict=True)
             whole = b"".join([line for line, event in said if isinstance(event, Arrival)])
             self._note(whole, arrivals, spool)
+        tally.note(events)
         for event in events:
-            tally.changes.note(event)
             if event is None:
                 continue
             if isinstance(event, Arrival) and not event.linked_to:

@@ -31,6 +31,9 @@ class Claim:
         scratch: The folders for rsync.
         incoming: The first of them, by its whole path.
         folder: Above it, if only by a link.
+        since: When it began, by the clock of this file system, in nanoseconds.
+        is_blank: Nothing was in staging.
+        is_settled: No pull is known to have left anything undone there.
         lock: Open file that every process of rsync must inherit: the lock then lasts until the
             last of them is gone, even where this program was killed before them.
     """
@@ -39,6 +42,9 @@ class Claim:
     incoming: Path
     folder: Path
     lock: int
+    since: int
+    is_blank: bool
+    is_settled: bool
 
 
 def incoming_folder(staging: bytes) -> bytes:
@@ -77,16 +83,16 @@ def claim_staging(staging: str, paths: Iterable[str] = ("/",)) -> Iterator[Claim
     folder = incoming.parent
     partial = folder / "partial"
     try:
-        for path in (Path(staging), folder, partial):
+        for path in (Path(staging), folder):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(_lock_file(Path(staging)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _unusable(staging, error) from error
     try:
         _lock(lock, staging)
-        scratch = _prepare(incoming, partial, Path(staging), paths)
+        claim = _begin(Path(staging), incoming, partial, paths, lock)
         try:
-            yield Claim(scratch=scratch, incoming=incoming, folder=folder, lock=lock)
+            yield claim
         finally:
             _tidy(incoming)
     finally:
@@ -147,15 +153,28 @@ def forget_unfinished(claim: Claim) -> None:
         claim.incoming.unlink()
 
 
-def _prepare(incoming: Path, partial: Path, image: Path, paths: Iterable[str]) -> Scratch:
-    """Both folders, without what a killed rsync left in the first."""
+def _begin(image: Path, incoming: Path, partial: Path, paths: Iterable[str], lock: int) -> Claim:
+    """Make both folders, without what a killed rsync left in the first."""
     try:
+        with os.scandir(image) as entries:
+            is_blank = next(entries, None) is None
+        is_settled = not partial.exists()
+        partial.mkdir(mode=0o700, exist_ok=True)
         if incoming.exists():
             keep_unfinished(incoming, partial)
         place = _make_incoming(incoming, image / WITHIN, paths)
+        since = incoming.stat().st_ctime_ns
     except OSError as error:
         raise _unusable(str(image), error) from error
-    return Scratch(incoming=place, partial=str(partial))
+    return Claim(
+        scratch=Scratch(incoming=place, partial=str(partial)),
+        incoming=incoming,
+        folder=incoming.parent,
+        lock=lock,
+        since=since,
+        is_blank=is_blank,
+        is_settled=is_settled,
+    )
 
 
 def _make_incoming(incoming: Path, within: Path, paths: Iterable[str]) -> str:

@@ -1,14 +1,16 @@
 """Counts what a pull brings, and stops it where the budget ends."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from backends.errors import BudgetExceeded, TransferInterrupted
-from backends.process import readable_name
+from backends.process import readable_name, split_lines
 from backends.protocols import StopSignal
 from backends.rsync.changes import ChangedPaths
 from backends.rsync.output import Change, ChangeKind
 from backends.rsync.pace import Pace
+from backends.rsync.sieve import Sieve
 from backends.types import Arrival, Omission, PullSpec
 
 #: What a pull that its caller has stopped says.
@@ -35,6 +37,8 @@ class Tally:
         self._oversize: dict[bytes, Omission] = {}
         self.pace = Pace(lambda: None)
         self.changes = ChangedPaths()
+        #: Takes out what is as it was; None where the call under way does not name that.
+        self.sieve: Sieve | None = None
         self.lines = 0
         self.arrivals = 0
         self.received = 0
@@ -54,6 +58,26 @@ class Tally:
         """What the budget leaves, or None for no limit."""
         limit = self._budget.max_seconds
         return None if limit is None else max(0.0, limit - self.seconds)
+
+    def sift(self, block: bytes) -> list[bytes]:
+        """The lines of a block that tell of something new."""
+        if self.sieve is None:
+            return split_lines(block)
+        before = self.sieve.count
+        lines = self.sieve.sift(block)
+        self.lines += self.sieve.count - before
+        return lines
+
+    def note(self, events: Sequence[Arrival | Change | None]) -> None:
+        """Take in what lines tell, None for one that is not understood; not their budget."""
+        for event in events:
+            self.changes.note(event)
+        if self.sieve is not None:
+            self.sieve.note(events)
+
+    def note_removed(self, path: bytes) -> None:
+        """Something left staging that rsync did not name."""
+        self.changes.note(Change(kind=ChangeKind.DELETED, path=path))
 
     def count(self, event: Arrival | Change) -> None:
         """Add one line of rsync's.

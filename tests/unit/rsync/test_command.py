@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from backends.errors import LocalPathUnusable, SourcePathInvalid
 from backends.rsync.command import (
+    Removal,
     Scratch,
     normal_path,
     quote_remote_shell,
@@ -28,9 +29,11 @@ SPEC = PullSpec(target=TARGET, paths=("/srv/www", "/etc"), staging="/stage/web-1
 SCRATCH = Scratch(incoming="/stage/in", partial="/stage/part")
 
 
-def argv(plain: bool = False, **changes: object) -> tuple[str, ...]:  # noqa: FBT001, FBT002 - a test
+def argv(
+    *, plain: bool = False, removal: Removal = Removal.BY_RSYNC, **changes: object
+) -> tuple[str, ...]:
     spec = dataclasses.replace(SPEC, **changes)
-    return rsync_argv(spec, ssh=("ssh", "-x"), scratch=SCRATCH, plain=plain)
+    return rsync_argv(spec, ssh=("ssh", "-x"), scratch=SCRATCH, plain=plain, removal=removal)
 
 
 def test_an_ordinary_pull_names_its_paths_after_the_options() -> None:
@@ -51,6 +54,18 @@ def test_everything_about_a_file_is_carried_and_kept_without_root() -> None:
 
 def test_staging_becomes_equal_to_the_server_without_its_excludes() -> None:
     assert {"--delete", "--delete-excluded"} <= {*argv()}
+
+
+@pytest.mark.parametrize("removal", [Removal.BY_NAME, Removal.NONE])
+def test_where_rsync_deletes_nothing_a_file_still_takes_the_place_of_a_folder(
+    removal: Removal,
+) -> None:
+    """Also where the folder holds what is excluded: only the server shall know of that."""
+    found = argv(removal=removal, excludes=("*.tmp",))
+
+    assert not [part for part in found if part.startswith("--delete")]
+    assert {"--force", "--filter=-s *.tmp"} <= {*found}
+    assert ("-ii" in found) == (removal is Removal.BY_NAME)
 
 
 def test_changes_within_a_second_are_sent_and_recorded_attributes_kept() -> None:
