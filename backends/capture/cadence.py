@@ -61,6 +61,15 @@ class Cadence:
             return False
         return now - self._cut >= self._every - self._early(sending) or waiting >= self._size
 
+    def has_time(self, sending: float | None) -> bool:
+        """Whether all that is packed may be sent off before the cut is made.
+
+        The last checkpoint has aged by what it took itself before this one is begun. And where the
+        line has no room to spare, as much is packed again by the cut, and takes as long once more:
+        without time for both, the cut is made at once, and the next checkpoint follows.
+        """
+        return sending is None or sending + 2 * self._after < self._every
+
     def note(self, *, began: float, cut: float | None, ended: float, cost: float) -> None:
         """One was made, or with `cut` None there was nothing to be made; it cost so many seconds.
 

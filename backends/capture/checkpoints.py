@@ -173,7 +173,7 @@ class Checkpoints:
             began, processor = time.monotonic(), time.thread_time()
             if not self._is_due(cadence, began):
                 continue
-            if not self._attempt():
+            if not self._attempt(cadence):
                 return
             cost = max(0.0, time.thread_time() - processor - self._looking) + self._telling
             ended = time.monotonic() - self._looking
@@ -188,12 +188,12 @@ class Checkpoints:
         needed = None if sending is None else sending + len(self._pending.paths) * _LOOK_COST
         return cadence.is_due(now, waiting, needed)
 
-    def _attempt(self) -> bool:
+    def _attempt(self, cadence: Cadence) -> bool:
         """Make one; False where none can be made any more."""
         pending, self._telling, self._looking = _Pending(), 0.0, 0.0
         self._cut_at = time.monotonic()
         try:
-            self._send_ahead()
+            self._send_ahead(cadence)
             pending = self._take_pending()
             self._make(pending)
         except (LocalPathUnusable, FileNotFoundError, NotADirectoryError):
@@ -209,10 +209,10 @@ class Checkpoints:
             return False
         return True
 
-    def _send_ahead(self) -> None:
+    def _send_ahead(self, cadence: Cadence) -> None:
         """Send off what is packed, so that little is left to be sent from the cut on."""
         seconds = self._writer.seconds_to_send()
-        if seconds is None or seconds > _WORTHWHILE:
+        if (seconds is None or seconds > _WORTHWHILE) and cadence.has_time(seconds):
             self._writer.send_data()
 
     def _take_pending(self) -> _Pending:

@@ -1,5 +1,6 @@
 """What is in a checkpoint: all that had come by its cut, which is made as late as can be."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from tests.parts.folder_pull import FolderPull, put
 from tests.parts.repository import make_repository
 
 LONG = 60
+#: Bytes of new files after which a checkpoint is made.
+DUE = 1000
 
 
 class Gated(MemoryStore):
@@ -49,8 +52,8 @@ def test_what_comes_while_packs_are_sent_off_is_in_the_checkpoint(tmp_path: Path
     repository, progress = make_repository(store), CaptureProgress()
     staging, index = Staging(tmp_path / "staging"), repository.load_index()
     staging.prepare()
-    for name in "012":
-        put(tmp_path / "source/srv" / name, b"content " + name.encode(), 10**18)
+    for name in "0123":
+        put(tmp_path / "source/srv" / name, b"content" if name == "0" else os.urandom(DUE), 10**18)
 
     def take(report: CheckpointReport) -> int:
         taken.append(report.base.files)
@@ -58,9 +61,11 @@ def test_what_comes_while_packs_are_sent_off_is_in_the_checkpoint(tmp_path: Path
 
     def before(file: Path) -> None:
         if file.name == "1":
-            assert store.asked.wait(LONG), "the first file is not sent off"
+            wait_until(lambda: progress.read().stored_files == 1)
         if file.name == "2":
-            wait_until(lambda: progress.read().stored_files == 2)
+            assert store.asked.wait(LONG), "the first file is not sent off"
+        if file.name == "3":
+            wait_until(lambda: progress.read().stored_files == 3)
             store.open.set()
             wait_until(lambda: bool(taken))
 
@@ -75,9 +80,9 @@ def test_what_comes_while_packs_are_sent_off_is_in_the_checkpoint(tmp_path: Path
             progress=progress,
             on_file=lambda _: None,
         )
-        at_once = CheckpointInterval(every=timedelta(0))
-        capture.make_checkpoints(CheckpointPlan(interval=at_once, base=None, take=take))
+        interval = CheckpointInterval(every=timedelta(days=1), size=DUE)
+        capture.make_checkpoints(CheckpointPlan(interval=interval, base=None, take=take))
         source, image = tmp_path / "source", staging.image
         pull = FolderPull(source=source, image=image, journal=journal.write, before=before)
-        assert capture.run(SPEC, pull, None).files == 3
-    assert taken[0] == 2
+        assert capture.run(SPEC, pull, None).files == 4
+    assert taken[0] == 3

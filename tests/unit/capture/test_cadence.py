@@ -74,6 +74,29 @@ def test_where_the_line_is_too_slow_one_follows_the_other(every: float, times: f
     assert max(gaps) <= length + 2 * STEP
 
 
+def busy_line(every: float, most: float, until: float) -> list[tuple[float, float]]:
+    """As `made`, where the line is always full: to send all that is packed takes `most` seconds."""
+    cadence = Cadence(CheckpointInterval(every=timedelta(seconds=every)), 0.0)
+    now, found = 0.0, list[tuple[float, float]]()
+    while now < until:
+        if not cadence.is_due(now, 1, most):
+            now += STEP
+            continue
+        began, cut = now, now + (most if cadence.has_time(most) else 0.0)
+        now = cut + most
+        found.append((cut, now))
+        cadence.note(began=began, cut=cut, ended=now, cost=0.0)
+    return found
+
+
+@given(st.floats(1, 20), st.floats(0.05, 3))
+def test_on_a_busy_line_they_are_as_young_as_can_be(every: float, part: float) -> None:
+    """Each is sent after its cut; sending ahead would only make that time longer."""
+    most = every * part
+    found = ages(busy_line(every, most, 10 * (every + most)))
+    assert max(found[2:]) <= max(every, 2 * most) + 3 * STEP
+
+
 @given(st.floats(0.5, 5), st.floats(0, 3))
 def test_they_cost_no_more_than_their_share(every: float, cost: float) -> None:
     cuts = [cut for cut, _ in made(every, cost, cost, 10 * (every + cost * SHARE))]
