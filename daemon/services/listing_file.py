@@ -24,7 +24,7 @@ _UNFINISHED: Final = ".new"
 #: Of digests next to nothing can be spared, and it is overwritten soon.
 _LEVEL: Final = 1
 #: Bytes of text that are unpacked at a time.
-_PART: Final = 1 << 20
+_PART: Final = 1 << 18
 
 
 class ListingFile:
