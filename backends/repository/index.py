@@ -4,24 +4,29 @@ import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
 import orjson
 
 from backends.errors import RepositoryDamaged
+from backends.repository.allocator import return_free_memory
 from backends.repository.blobtable import BlobTable, Place
+from backends.repository.indextext import split_index
 from backends.repository.pack import PackedBlob, encode_entries
 from backends.repository.unpacked import (
     ObjectKind,
     OpenRepository,
+    fetch_unpacked,
     list_unpacked,
     load_unpacked,
+    open_unpacked,
     save_unpacked,
 )
 from backends.types import BlobId, BlobKind
 
-#: Index objects fetched at the same time; each may unfold to some 10 MB.
+#: Index objects fetched at the same time; as they are stored some 2 MB each.
 _FETCHES: Final = 4
 #: Lengths and offsets are 32 bit in pack headers, so no larger pack is possible.
 _LARGEST: Final = (1 << 32) - 1
@@ -274,11 +279,29 @@ def _merge(repository: OpenRepository, ids: tuple[str, ...]) -> tuple[Index, set
     with ThreadPoolExecutor(_FETCHES, thread_name_prefix="index") as threads:
         for start in range(0, len(ids), _FETCHES):
             batch = ids[start : start + _FETCHES]
-            for found in threads.map(lambda id_: load_index_object(repository, id_), batch):
-                superseded.update(found.supersedes)
-                for pack in found.packs:
-                    index.add_pack(pack.pack, pack.blobs)
+            for sealed in threads.map(partial(fetch_unpacked, repository, ObjectKind.INDEX), batch):
+                superseded.update(_add_document(index, open_unpacked(repository, sealed)))
+    return_free_memory()
     return index, superseded
+
+
+def _add_document(index: Index, document: bytes) -> set[str]:
+    """Take in an index object; returns the ids of those that it replaces."""
+    try:
+        return _add_parts(index, split_index(document))
+    except RepositoryDamaged:
+        # Perhaps it only cannot be split. What was added is in it, and counts once.
+        return _add_parts(index, (document,))
+
+
+def _add_parts(index: Index, documents: Iterable[bytes]) -> set[str]:
+    superseded = set[str]()
+    for document in documents:
+        found = decode_index(document)
+        superseded.update(found.supersedes)
+        for pack in found.packs:
+            index.add_pack(pack.pack, pack.blobs)
+    return superseded
 
 
 def _encode_blob(blob: PackedBlob) -> dict[str, object]:

@@ -92,9 +92,24 @@ def load_unpacked(repository: OpenRepository, kind: ObjectKind, object_id: str) 
         ObjectMissing: no such object.
         RepositoryDamaged: not what its name says, altered, or in an unknown framing.
     """
+    return open_unpacked(repository, fetch_unpacked(repository, kind, object_id))
+
+
+def fetch_unpacked(repository: OpenRepository, kind: ObjectKind, object_id: str) -> bytes:
+    """One object as it is stored, which is a third of what it holds.
+
+    Raises:
+        ObjectMissing: no such object.
+        RepositoryDamaged: not what its name says.
+    """
     sealed = repository.store.get(kind.key(object_id))
     if hashlib.sha256(sealed).hexdigest() != object_id:
         raise RepositoryDamaged(f"{kind.key(object_id)} does not have the checksum in its name.")
+    return sealed
+
+
+def open_unpacked(repository: OpenRepository, sealed: bytes) -> bytes:
+    """The JSON document in it. Raises RepositoryDamaged: altered, or in an unknown framing."""
     return unframe_document(repository.master.open(sealed))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +18,7 @@ from backends.repository.index import (
     encode_index,
     save_index,
 )
+from backends.repository.indextext import split_index
 from backends.repository.pack import PackedBlob
 from backends.repository.unpacked import ObjectKind, save_unpacked
 from backends.types import BlobId, BlobKind
@@ -143,6 +145,49 @@ def test_threads_look_up_while_another_adds():
 @given(PACKS)
 def test_an_index_object_is_read_as_it_was_written(packs):
     assert decode_index(encode_index(packs)).packs == tuple(packs)
+
+
+def told(documents: Iterable[bytes]) -> list[IndexedPack] | None:
+    """What index objects say together; None where one is damaged."""
+    try:
+        return [pack for document in documents for pack in decode_index(document).packs]
+    except RepositoryDamaged:
+        return None
+
+
+@given(PACKS)
+def test_an_index_object_is_split_by_the_pack(packs):
+    parts = list(split_index(encode_index(packs)))
+
+    assert told(parts) == packs
+    assert len(parts) == (len(packs) + 1 if packs else 1)
+
+
+@given(PACKS, st.data())
+def test_parts_never_say_anything_else_than_the_whole(packs, data):
+    """A byte is lost, doubled or another one; what is refused is read as a whole."""
+    document = encode_index(packs)
+    at, put = data.draw(st.integers(0, len(document) - 1)), data.draw(st.binary(max_size=2))
+    damaged = document[:at] + put + document[at + 1 :]
+
+    assert told(split_index(damaged)) in (None, told([damaged]))
+
+
+@pytest.mark.parametrize("end", [b"\n", b',"more":[]}'])
+def test_an_index_object_that_cannot_be_split_is_loaded_all_the_same(repository, end):
+    document = encode_index([IndexedPack(pack=PACK, blobs=(blob("a"),))])
+    written = document + end if end == b"\n" else document.removesuffix(b"}") + end
+    save_unpacked(repository, ObjectKind.INDEX, written)
+
+    assert repository.load_index().has(BlobKind.DATA, blob("a").id)
+
+
+def test_a_damaged_index_object_is_not_loaded_in_part(repository):
+    document = encode_index([IndexedPack(pack=PACK, blobs=(blob("a"),))] * 2)
+    save_unpacked(repository, ObjectKind.INDEX, document.replace(b'"offset":0', b'"offset":-1'))
+
+    with pytest.raises(RepositoryDamaged):
+        repository.load_index()
 
 
 def test_an_index_object_has_restic_s_fields():
