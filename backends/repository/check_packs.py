@@ -99,6 +99,17 @@ def _stored_bytes(blob: PackedBlob) -> int:
     return blob.length + (_ENTRY if blob.uncompressed_length is None else _COMPRESSED_ENTRY)
 
 
+def present_packs(repository: OpenRepository) -> Iterator[bytes]:
+    """What the store has, whether it is listed in an index or not.
+
+    Raises:
+        StoreError: the store cannot be listed.
+    """
+    for info in repository.store.list(PACKS):
+        if found := _KEY.fullmatch(info.key):
+            yield bytes.fromhex(found[1])
+
+
 def compare_listing(
     repository: OpenRepository, index: Index, state: PackState, findings: Findings
 ) -> None:

@@ -1,9 +1,11 @@
 """Judges packs in a second process as well, so that both processors work on small blobs."""
 
 import struct
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Lock
 from typing import Final
 
 from backends.errors import BackendError
@@ -25,34 +27,57 @@ class BesideJudge:
     def __init__(self, other: Twin) -> None:
         self._other = other
         self._asking = ThreadPoolExecutor(_SEATS, "ahead")
+        self._enough = threading.Event()
         self._ahead: dict[bytes, Future[Judgement | None]] = {}
 
     def begin(self, master: MasterKey, packs: Iterable[bytes]) -> None:
         """Have packs judged as long as nobody asks; called once, before `judge`.
 
-        Judging needs the key and names alone, so it may begin before any index is read.
+        Judging needs the key and names alone, so it may begin before any index is read. `packs`
+        is drawn from by threads of this, one at a time, and only as packs are judged; a store
+        that does not answer ends it.
         """
-        for pack in packs:
-            self._ahead[pack] = self._asking.submit(self._ask, master, pack)
+        drawing, coming = threading.Lock(), iter(packs)
+        for _ in range(_SEATS):
+            self._asking.submit(self._go_ahead, master, coming, drawing)
 
     def judge(self, master: MasterKey, pack: bytes) -> Judgement | None:
         """See `PackJudge.judge`; None where the caller has to see for itself."""
         # What has not begun by now is for whoever asks: here or there, as it comes.
-        self._asking.shutdown(wait=False, cancel_futures=True)
-        early = self._ahead.get(pack)
-        if early is None or early.cancelled():
-            return self._ask(master, pack)
-        return early.result()
+        self._enough.set()
+        early = self._ahead.pop(pack, None)
+        return self._ask(master, pack) if early is None else early.result()
+
+    def abandon(self) -> None:
+        """End the other process, so that nobody waits for it."""
+        self._enough.set()
+        self._other.end()
+        # Not waited for: one may be listing a store that does not answer.
+        self._asking.shutdown(wait=False)
+
+    def _go_ahead(self, master: MasterKey, coming: Iterator[bytes], drawing: Lock) -> None:
+        while (drawn := self._draw(coming, drawing)) is not None:
+            pack, judged = drawn
+            answer: Judgement | None = None
+            try:
+                answer = self._ask(master, pack)
+            finally:
+                judged.set_result(answer)
+
+    def _draw(
+        self, coming: Iterator[bytes], drawing: Lock
+    ) -> tuple[bytes, Future[Judgement | None]] | None:
+        # Safe to pass over: whoever asks for the packs meets the same.
+        with drawing, suppress(BackendError):
+            pack = next(coming, None)
+            if pack is not None and not self._enough.is_set():
+                judged = self._ahead[pack] = Future()
+                return pack, judged
+        return None
 
     def _ask(self, master: MasterKey, pack: bytes) -> Judgement | None:
         answer = self._other.ask(master.encrypt + master.mac_k + master.mac_r + pack)
         return None if answer is None else _decode(answer)
-
-    def abandon(self) -> None:
-        """End the other process, so that nobody waits for it."""
-        self._asking.shutdown(wait=False, cancel_futures=True)
-        self._other.end()
-        self._asking.shutdown(wait=True)
 
 
 @contextmanager

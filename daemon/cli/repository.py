@@ -7,6 +7,7 @@ import typer
 
 from backends.protocols import ObjectStore
 from backends.repository.check import check_repository
+from backends.repository.check_packs import present_packs
 from backends.repository.judging_beside import BesideJudge, judge_beside
 from backends.repository.reader import BlobReader
 from backends.repository.repository import Repository
@@ -109,6 +110,9 @@ def check(
                 beside[0] = stack.enter_context(judge_beside(store))
 
         repository = stack.enter_context(open_repository_at(ctx, access, output, connected))
+        if beside[0] is not None:
+            # A pack never changes: whether it is listed is asked once the lock is held.
+            beside[0].begin(repository.master, present_packs(repository))
         stack.enter_context(_lock(repository, output, wanted=not no_lock))
         progress = stack.enter_context(watch_check(ctx, output))
         report = check_repository(

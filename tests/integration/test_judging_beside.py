@@ -23,11 +23,12 @@ _PATIENCE = 60
 _PACKS = 12
 _CHECK = """
     import json, os, signal, sys
-    from concurrent.futures import wait
     from contextlib import nullcontext
     from pathlib import Path
+    from backends.errors import StoreUnreachable
     from backends.objectstore.directory import DirectoryStore
     from backends.repository.check import check_repository
+    from backends.repository.check_packs import present_packs
     from backends.repository.judging import PackJudge
     from backends.repository.judging_beside import BesideJudge, judge_beside
     from backends.repository.repository import Repository
@@ -42,10 +43,16 @@ _CHECK = """
 
     def ask(self, master, pack, ask=BesideJudge.judge):
         if how == "all ahead":
-            wait(self._ahead.values())
+            self._asking.shutdown(wait=True)
         answer = ask(self, master, pack)
         asked.append(answer is not None)
         return answer
+
+    def packs(repository):
+        yield from present_packs(repository)
+        if how == "cut short ahead":
+            raise StoreUnreachable("gone")
+        yield from repository.load_index().pack_ids()
 
     BesideJudge.judge = ask
     if "fall" in how:
@@ -54,7 +61,7 @@ _CHECK = """
     with nullcontext() if how == "alone" else judge_beside(store) as beside:
         repository = Repository.open(store, "p")
         if "ahead" in how:
-            beside.begin(repository.master, repository.load_index().pack_ids())
+            beside.begin(repository.master, packs(repository))
         found = check_repository(repository, read_data=True, beside=beside)
     print(json.dumps([any(asked), sorted(map(repr, (*found.problems, *found.hints)))]))
 """
@@ -105,6 +112,7 @@ def test_the_same_is_found_by_a_second_process_that_began_before_it_was_asked(da
 
     assert check(damaged, "ahead") == (True, alone[1])
     assert check(damaged, "all ahead") == (True, alone[1])
+    assert check(damaged, "cut short ahead") == (True, alone[1])
     assert check(damaged, "ahead, fall") == (False, alone[1])
 
 
