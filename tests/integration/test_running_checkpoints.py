@@ -102,6 +102,7 @@ def test_a_newer_checkpoint_takes_the_place_of_the_older(desk: Desk) -> None:
         if file.name in {"2", "3"}:
             wait_for_checkpoint(desk, *(f"srv/{number}" for number in range(int(file.name))))
             only_one_is_left(desk)
+            assert len([*desk.image.parent.glob("listing-*.zst")]) <= 2
 
     desk.back_up(before=before)
     assert len({name for name in desk.store.taken if name.startswith("snapshots/")}) >= 2
