@@ -134,6 +134,8 @@ class Checkpoints:
         #: When it was settled what is in the last one; None if another one is to be tried soon.
         self._cut_at: float | None = None
         self._ended = threading.Event()
+        #: Whether what the run itself records will have all that a checkpoint would.
+        self._outdone = False
         self._thread = threading.Thread(target=self._work, name="checkpoints", daemon=True)
 
     def __enter__(self) -> Self:
@@ -147,6 +149,7 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._outdone = kind is None
         self._ended.set()
         self._thread.join()
 
@@ -194,6 +197,8 @@ class Checkpoints:
         self._cut_at = time.monotonic()
         try:
             self._send_ahead(cadence)
+            if self._outdone:
+                return False
             pending = self._take_pending()
             self._make(pending)
         except (LocalPathUnusable, FileNotFoundError, NotADirectoryError):
