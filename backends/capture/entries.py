@@ -124,12 +124,15 @@ def list_folder(place: bytes, selection: Selection) -> list[Found]:
     """
     try:
         with os.scandir(place) as found:
-            entries: list[Found] = [child for child in found if selection.names(child.name)]
+            entries: list[Found] = list(found)
     except OSError as error:
         raise LocalPathUnusable(
             f"Cannot read the staged folder {os.fsdecode(place)!r}: {error.strerror}."
         ) from error
-    return sorted(entries, key=_NAME)
+    if not selection.whole:
+        entries = [child for child in entries if selection.names(child.name)]
+    entries.sort(key=_NAME)
+    return entries
 
 
 def name_entries(place: bytes, selection: Selection, names: Iterable[bytes]) -> list[Found]:

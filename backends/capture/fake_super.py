@@ -132,7 +132,7 @@ def true_name(stored: bytes) -> bytes:
 
 def plain_attributes(stat: os.stat_result) -> SourceAttributes:
     """A staged file's own attributes, for callers that know it carries no record."""
-    return SourceAttributes(mode=stat.st_mode, uid=stat.st_uid, gid=stat.st_gid)
+    return _recorded_attributes(stat.st_mode, stat.st_uid, stat.st_gid, None)
 
 
 def decode_attributes(
@@ -147,17 +147,12 @@ def decode_attributes(
         stored_stat: The value of `user.rsync.%stat`, or None where it is absent.
         stored: The other attributes of the `user.` namespace, under their staged names.
     """
-    problems: list[str] = []
-    base = _base_stat(stat, stored_stat, problems)
-    xattrs = tuple(sorted(_decode_xattrs(stored, base.mode, problems))) if stored else ()
-    return SourceAttributes(
-        mode=base.mode,
-        uid=base.uid,
-        gid=base.gid,
-        rdev=base.rdev,
-        xattrs=xattrs,
-        problems=tuple(problems),
-    )
+    base = _recorded_attributes(stat.st_mode, stat.st_uid, stat.st_gid, stored_stat)
+    if not stored:
+        return base
+    problems = list(base.problems)
+    xattrs = tuple(sorted(_decode_xattrs(stored, base.mode, problems)))
+    return replace(base, xattrs=xattrs, problems=tuple(problems))
 
 
 def read_attributes(path: bytes, stat: os.stat_result) -> SourceAttributes:
@@ -175,7 +170,7 @@ def read_attributes(path: bytes, stat: os.stat_result) -> SourceAttributes:
         if not names and not file_type.S_ISLNK(stat.st_mode):
             return plain_attributes(stat)
         stored_stat = _get(path, _STAT) if _STAT in names else None
-        stored = _read_others(path, names) if names and names != _STAT_ONLY else ()
+        stored = _read_others(path, names) if names != _STAT_ONLY else ()
         attributes = decode_attributes(stat, stored_stat, stored)
         if file_type.S_ISLNK(attributes.mode):
             return _with_target(attributes, path, stat)
@@ -204,19 +199,23 @@ def ensure_xattrs(folder: str) -> None:
         ) from error
 
 
-def _base_stat(stat: os.stat_result, stored_stat: bytes | None, problems: list[str]) -> StoredStat:
-    own = StoredStat(mode=stat.st_mode, uid=stat.st_uid, gid=stat.st_gid, rdev=None)
+@lru_cache(maxsize=1024)
+def _recorded_attributes(
+    st_mode: int, st_uid: int, st_gid: int, stored_stat: bytes | None
+) -> SourceAttributes:
+    """Of a file that has no other attributes, as most have not; few of them differ."""
+    own = SourceAttributes(mode=st_mode, uid=st_uid, gid=st_gid)
     if stored_stat is None:
         return own
     parsed = parse_stat(stored_stat)
     if parsed is None:
-        problems.append(f"the recorded owner and mode are unreadable: {stored_stat[:80]!r}")
-        return own
-    if not _possible_kind(parsed.mode, stat.st_mode):
-        problems.append(f"mode {parsed.mode:o} is recorded for what is {stat.st_mode:o} here")
-        own_kind = file_type.S_IFMT(stat.st_mode) | file_type.S_IMODE(parsed.mode)
-        return StoredStat(mode=own_kind, uid=parsed.uid, gid=parsed.gid, rdev=None)
-    return parsed
+        why = f"the recorded owner and mode are unreadable: {stored_stat[:80]!r}"
+        return replace(own, problems=(why,))
+    if not _possible_kind(parsed.mode, st_mode):
+        why = f"mode {parsed.mode:o} is recorded for what is {st_mode:o} here"
+        own_kind = file_type.S_IFMT(st_mode) | file_type.S_IMODE(parsed.mode)
+        return replace(own, mode=own_kind, uid=parsed.uid, gid=parsed.gid, problems=(why,))
+    return replace(own, mode=parsed.mode, uid=parsed.uid, gid=parsed.gid, rdev=parsed.rdev)
 
 
 def _possible_kind(recorded: int, staged: int) -> bool:
