@@ -10,13 +10,13 @@ from contextlib import contextmanager
 
 from backends.errors import LocalPathUnusable
 from backends.rsync.command import normal_path
-from backends.rsync.named import Named
+from backends.rsync.pathset import PathSet
 
 #: A folder relative to staging, and what is left over in it.
 _Found = tuple[bytes, list[os.DirEntry[bytes]]]
 
 
-def has_leftovers(staging: str, paths: Iterable[str], named: Named) -> bool:
+def has_leftovers(staging: str, paths: Iterable[str], named: PathSet) -> bool:
     """Whether there is anything below `paths` that the server has not named.
 
     Raises:
@@ -27,7 +27,7 @@ def has_leftovers(staging: str, paths: Iterable[str], named: Named) -> bool:
 
 
 def remove_leftovers(
-    staging: str, paths: Iterable[str], named: Named, on_removed: Callable[[bytes], None]
+    staging: str, paths: Iterable[str], named: PathSet, on_removed: Callable[[bytes], None]
 ) -> bool:
     """Remove what the server has not named; the times of the folders around it stay.
 
@@ -54,8 +54,17 @@ def remove_leftovers(
     return clear
 
 
-def _unnamed(image: bytes, paths: Iterable[str], named: Named) -> Iterator[_Found]:
-    pending = _outermost(paths)
+def outermost(paths: Iterable[str]) -> list[bytes]:
+    """The paths relative to staging, without those that lie below others of them."""
+    found: list[bytes] = []
+    for path in sorted(os.fsencode(normal_path(path))[1:] for path in paths):
+        if not any(not above or path.startswith(above + b"/") for above in found):
+            found.append(path)
+    return found
+
+
+def _unnamed(image: bytes, paths: Iterable[str], named: PathSet) -> Iterator[_Found]:
+    pending = outermost(paths)
     while pending:
         folder = pending.pop()
         left: list[os.DirEntry[bytes]] = []
@@ -69,15 +78,6 @@ def _unnamed(image: bytes, paths: Iterable[str], named: Named) -> Iterator[_Foun
             yield folder, left
 
 
-def _outermost(paths: Iterable[str]) -> list[bytes]:
-    """The paths relative to staging, without those that lie below others of them."""
-    found: list[bytes] = []
-    for path in sorted(os.fsencode(normal_path(path))[1:] for path in paths):
-        if not any(not above or path.startswith(above + b"/") for above in found):
-            found.append(path)
-    return found
-
-
 def _entries(place: bytes) -> list[os.DirEntry[bytes]]:
     """What is in a folder; nothing in what is none."""
     try:
@@ -88,7 +88,7 @@ def _entries(place: bytes) -> list[os.DirEntry[bytes]]:
 
 
 def _remove(
-    entry: os.DirEntry[bytes], path: bytes, named: Named, on_removed: Callable[[bytes], None]
+    entry: os.DirEntry[bytes], path: bytes, named: PathSet, on_removed: Callable[[bytes], None]
 ) -> bool:
     if not entry.is_dir(follow_symlinks=False):
         os.unlink(entry.path)  # noqa: PTH108 - raw bytes
@@ -109,7 +109,7 @@ def _remove(
     return True
 
 
-def _is_all_gone(entry: os.DirEntry[bytes], path: bytes, named: Named) -> bool:
+def _is_all_gone(entry: os.DirEntry[bytes], path: bytes, named: PathSet) -> bool:
     """Whether nothing in a folder was named, and all of it is on the disk of the image."""
     device = os.lstat(os.path.dirname(entry.path)).st_dev  # noqa: PTH120 - raw bytes
     if os.lstat(entry.path).st_dev != device:

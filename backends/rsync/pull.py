@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from backends.errors import (
@@ -31,6 +32,7 @@ from backends.rsync.removal import choose_removal, settle
 from backends.rsync.scratch import Claim, claim_staging, forget_unfinished, forget_vacated
 from backends.rsync.sieve import Sieve
 from backends.rsync.spool import Spool
+from backends.rsync.survey import Survey
 from backends.rsync.tally import STOPPED, Tally
 from backends.rsync.version import RsyncVersion, require_local_rsync
 from backends.ssh import check_identity, check_target, diagnose, pinned_known_hosts, ssh_argv
@@ -152,6 +154,7 @@ class RsyncPull:
         tally.pace = Pace(self._rate)
         is_naming = manner.removal is Removal.BY_NAME
         tally.sieve = Sieve(spec.staging, claim.since) if is_naming else None
+        tally.survey = Survey(spec.staging, spec.paths) if is_naming else None
         return rsync_argv(
             tally.pace.slow(spec),
             ssh=ssh,
@@ -188,7 +191,11 @@ class RsyncPull:
             watch=watch,
             tethered=True,
         )
-        with Spool(claim.folder) as spool, ThreadPoolExecutor(1, "rsync") as reader:
+        with (
+            Spool(claim.folder) as spool,
+            ThreadPoolExecutor(1, "rsync") as reader,
+            tally.survey or nullcontext(),
+        ):
             ended = reader.submit(self._read, running, spool, tally)
             try:
                 with brake:
@@ -196,7 +203,7 @@ class RsyncPull:
             finally:
                 # After the last line there is nothing left to halt; before, it ends rsync.
                 halt.set()
-            return ended.result()
+            return _heed(ended.result(), tally)
 
     def _hand_on(self, spool: Spool, on_arrival: Callable[[Arrival], None]) -> None:
         for arrival in spool:
@@ -242,6 +249,13 @@ class RsyncPull:
             spool.put(lines, arrivals)
         except OSError as error:
             raise _unwritable(error) from error
+
+
+def _heed(ended: _Pass, tally: Tally) -> _Pass:
+    """Let nobody wait for what only a call that ended well needs."""
+    if ended.exit_code != 0 and tally.survey is not None:
+        tally.survey.end()
+    return ended
 
 
 def _raise_failure(spec: PullSpec, ended: _Pass, tally: Tally) -> None:

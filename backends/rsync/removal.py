@@ -37,13 +37,15 @@ def settle(spec: PullSpec, verdict: Verdict, tally: Tally) -> bool:
     Raises:
         LocalPathUnusable: something cannot be removed.
     """
-    if tally.sieve is None:
+    sieve, survey = tally.sieve, tally.survey
+    if sieve is None or survey is None:
         return True
-    named = tally.sieve.named
-    named.seal()
-    if verdict is Verdict.COMPLETE and not named.is_doubtful:
-        return remove_leftovers(spec.staging, spec.paths, named, tally.note_removed)
-    return not has_leftovers(spec.staging, spec.paths, named)
+    if survey.is_within(sieve.named):
+        return True
+    sieve.named.seal()
+    if verdict is Verdict.COMPLETE and not sieve.is_doubtful:
+        return remove_leftovers(spec.staging, spec.paths, sieve.named, tally.note_removed)
+    return not has_leftovers(spec.staging, spec.paths, sieve.named)
 
 
 def _is_roomy(staging: str) -> bool:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 
 from backends.process import split_lines
-from backends.rsync.named import Named
 from backends.rsync.output import Change, ChangeKind, parse_line, unescape_name
+from backends.rsync.pathset import PathSet
 from backends.types import Arrival
 
 #: `%i %b %l %C %n` of something that is as it was; its checksum is blank.
@@ -31,7 +31,9 @@ class Sieve:
         self._image = os.fsencode(staging) + b"/"
         self._since = since
         #: All that rsync has named.
-        self.named = Named()
+        self.named = PathSet()
+        #: A line was not understood, so a name may be missing.
+        self.is_doubtful = False
         #: Lines taken out.
         self.count = 0
 
@@ -51,7 +53,7 @@ class Sieve:
         """Note what the other lines name, None where one is not understood."""
         for event in events:
             if event is None:
-                self.named.is_doubtful = True
+                self.is_doubtful = True
             elif isinstance(event, Arrival) or event.kind is not ChangeKind.DELETED:
                 self.named.add((event.path,))
 

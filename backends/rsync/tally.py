@@ -11,6 +11,7 @@ from backends.rsync.changes import ChangedPaths
 from backends.rsync.output import Change, ChangeKind
 from backends.rsync.pace import Pace
 from backends.rsync.sieve import Sieve
+from backends.rsync.survey import Survey
 from backends.types import Arrival, Omission, PullSpec
 
 #: What a pull that its caller has stopped says.
@@ -39,6 +40,8 @@ class Tally:
         self.changes = ChangedPaths()
         #: Takes out what is as it was; None where the call under way does not name that.
         self.sieve: Sieve | None = None
+        #: What staging held, likewise.
+        self.survey: Survey | None = None
         self.lines = 0
         self.arrivals = 0
         self.received = 0

@@ -7,7 +7,7 @@ import pytest
 
 from backends.errors import LocalPathUnusable
 from backends.rsync.leftovers import has_leftovers, remove_leftovers
-from backends.rsync.named import Named
+from backends.rsync.pathset import PathSet
 
 LONG_AGO = 1_600_000_000_123_456_789
 
@@ -18,8 +18,8 @@ def make(image: Path, *names: str) -> None:
         (image / name).touch()
 
 
-def named(*paths: bytes) -> Named:
-    found = Named()
+def named(*paths: bytes) -> PathSet:
+    found = PathSet()
     found.add(paths)
     found.seal()
     return found

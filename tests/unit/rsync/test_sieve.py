@@ -31,7 +31,7 @@ def test_what_is_as_it_was_is_named_and_goes_no_further() -> None:
     for path in (b"srv", b"srv/plain", b"srv/ two words ", b"srv/two\nlines"):
         assert path in sieve.named
     assert b"srv/plai" not in sieve.named
-    assert not sieve.named.is_doubtful
+    assert not sieve.is_doubtful
 
 
 def test_what_has_changed_is_named_and_handed_on() -> None:
@@ -56,7 +56,7 @@ def test_a_line_that_is_not_understood_leaves_a_doubt() -> None:
     sieve, rest = sifted(b"a message of the server's" + line, line)
 
     assert rest == b"a message of the server's" + line
-    assert sieve.named.is_doubtful
+    assert sieve.is_doubtful
 
 
 def test_a_further_name_made_since_the_pull_began_is_no_old_one(tmp_path: Path) -> None:

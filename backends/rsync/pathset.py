@@ -1,7 +1,7 @@
-"""Which paths a server has, at eight bytes each.
+"""A set of paths at eight bytes each: which of them a server has, and which staging.
 
-Two paths that are taken for one are as likely as two equal numbers of 64 bits; a path too many
-would then stay in staging until the next pull with `--delete`.
+Two paths are taken for one as seldom as two numbers of 64 bits are equal by chance. One that the
+server has no more would then stay in staging.
 """
 
 from array import array
@@ -14,23 +14,26 @@ from xxhash import xxh3_64_intdigest
 _PARTS = 256
 
 
-class Named:
-    """Paths that rsync has named; asked only once all of them are known."""
+class PathSet:
+    """Paths relative to staging; asked only once all of them are known."""
 
     def __init__(self) -> None:
         self._parts = [array("Q") for _ in range(_PARTS)]
-        #: A line was not understood, so a path may be missing.
-        self.is_doubtful = False
 
     def add(self, paths: Iterable[bytes]) -> None:
-        """Note paths relative to staging, without a slash at the end."""
+        """Note paths, without a slash at the end."""
         parts = self._parts
         for value in map(xxh3_64_intdigest, paths):
             parts[value % _PARTS].append(value)
 
     def seal(self) -> None:
-        """All are known."""
+        """All are known: from now on it is asked."""
         self._parts = [array("Q", sorted(part)) for part in self._parts]
+
+    def __le__(self, other: "PathSet") -> bool:
+        """Whether the other one has all of these; neither needs to be sealed."""
+        pairs = zip(self._parts, other._parts, strict=True)
+        return all(set(mine) <= set(others) for mine, others in pairs)
 
     def __contains__(self, path: bytes) -> bool:
         value = xxh3_64_intdigest(path)
