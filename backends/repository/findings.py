@@ -153,6 +153,11 @@ class Findings:
         for blob in lost:
             self._blamed.setdefault(blob, number)
 
+    @property
+    def costs_blobs(self) -> bool:
+        """Whether there is any blob that a problem costs."""
+        return bool(self._blamed)
+
     def is_lost(self, kind: BlobKind, blob_id: BlobId) -> bool:
         """Whether a problem costs this blob."""
         return (kind, blob_id) in self._blamed

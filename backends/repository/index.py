@@ -114,6 +114,10 @@ class Index:
         """Whether the blob is stored."""
         return blob_id in self._tables[kind]
 
+    def has_all(self, kind: BlobKind, blob_ids: Iterable[BlobId]) -> bool:
+        """Likewise of many, at a lower price for each than one by one."""
+        return None not in map(self._tables[kind].first_row, blob_ids)
+
     def pack_of(self, kind: BlobKind, blob_id: BlobId) -> bytes | None:
         """A pack that holds the blob, or None where it is unknown."""
         number = self._tables[kind].first_pack(blob_id)

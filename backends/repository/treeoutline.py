@@ -11,17 +11,19 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from backends.errors import RepositoryDamaged
-from backends.repository.filetimes import ZERO_TIME, parse_time
+from backends.repository.filetimes import parse_time
 from backends.repository.names import unquote_name
 from backends.repository.tree import Node, NodeType, decode_tree
 from backends.types import BlobId
 
 _TYPES: Final = {kind.value: kind for kind in NodeType}
-_COUNTS: Final = ("mode", "uid", "gid", "inode", "device_id", "size", "links", "device")
-_TEXTS: Final = ("user", "group", "error")
-_TIMES: Final = ("mtime", "atime", "ctime")
+_COUNTS: Final = {"mode", "uid", "gid", "inode", "device_id", "size", "links", "device"}
+_TEXTS: Final = {"user", "group", "error", "linktarget"}
+_TIMES: Final = {"mtime", "atime", "ctime"}
 #: What has a shape of its own; such a tree is read entry by entry.
-_RARE: Final = ("extended_attributes", "generic_attributes", "linktarget_raw")
+_RARE: Final = {"extended_attributes", "generic_attributes", "linktarget_raw"}
+_INT: Final = {int}
+_STR: Final = {str}
 #: Times that end in a zone are fine where their day exists, which is looked up once for each day.
 _ALL_TIMES: Final = re.compile(
     r"(?:\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-][01]\d:[0-5]\d)\n)*",
@@ -61,28 +63,41 @@ def _outline(node: Node) -> TreeEntry:
     return TreeEntry(node.name, node.type, node.size, node.content, node.subtree)
 
 
-def _are_plain(rows: list[Any]) -> bool:
+def _are_plain(rows: list[dict[str, Any]]) -> bool:
     """Whether all that no outline shows is right, and nothing of it is rare."""
+    shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        shapes.setdefault(tuple(row), []).append(row)
+    times: list[str] = []
+    # Few shapes have many rows, so each field of all of them is looked at in one go.
     return (
-        not any(key in row for row in rows for key in _RARE)
-        and all(_are_counts([row.get(key, 0) for row in rows]) for key in _COUNTS)
-        and all({str}.issuperset(type(row.get(key, "")) for row in rows) for key in _TEXTS)
-        and {str}.issuperset(type(row.get("linktarget", "")) for row in rows)
-        and _are_times([row.get(key, ZERO_TIME) for row in rows for key in _TIMES])
-    )
+        all(_is_plain(keys, members, times) for keys, members in shapes.items())
+    ) and _are_times(times)
 
 
-def _are_counts(values: list[Any]) -> bool:
-    # Types are compared and not tested for: JSON's true is an int to Python.
-    return {int}.issuperset(map(type, values)) and min(values, default=0) >= 0
+def _is_plain(keys: tuple[str, ...], members: list[dict[str, Any]], times: list[str]) -> bool:
+    """Likewise of rows that have the same fields in the same order; their times are added."""
+    for key, values in zip(keys, zip(*map(dict.values, members), strict=True), strict=True):
+        if key in _COUNTS:
+            # Types are compared and not tested for: JSON's true is an int to Python.
+            if not _INT.issuperset(map(type, values)) or min(values) < 0:
+                return False
+        elif key in _TEXTS:
+            if not _STR.issuperset(map(type, values)):
+                return False
+        elif key in _TIMES:
+            times += values
+        elif key in _RARE:
+            return False
+    return True
 
 
 def _are_times(texts: list[str]) -> bool:
     joined = "".join([f"{text}\n" for text in texts])
     if joined.count("\n") != len(texts) or _ALL_TIMES.fullmatch(joined) is None:
         return False
-    for text in {text[_DAY] for text in texts}:
-        parse_time(f"{text}T00:00:00Z")
+    for day in {text[_DAY] for text in texts}:
+        parse_time(f"{day}T00:00:00Z")
     return True
 
 

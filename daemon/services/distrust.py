@@ -11,7 +11,6 @@ from typing import Final
 from backends.errors import RepositoryLocked, StoreRefused
 from backends.protocols import ObjectStore
 from backends.repository.lock import hold_lock
-from backends.repository.mending import mend_index
 from backends.repository.repository import Repository
 
 DISTRUSTED_PREFIX: Final = "lapseguard/distrusted/"
@@ -36,6 +35,8 @@ def forget_lost(repository: Repository, warn: Callable[[str], None]) -> None:
     Raises:
         StoreError, RepositoryError.
     """
+    from backends.repository.mending import mend_index  # noqa: PLC0415 - what writes, if needed
+
     try:
         with hold_lock(repository, exclusive=True):
             mend_index(repository, list_distrusted(repository.store))

@@ -1,7 +1,7 @@
 """Proves an earlier run's data anew, and records what was found."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +17,10 @@ from backends.types import BlobId
 from daemon.clock import Clock
 from daemon.domain.manifest import manifest_key
 from daemon.domain.manifest_document import SignedManifest, digest_document
+from daemon.domain.sums import FileSum
 from daemon.domain.verification import Depth, Verification
 from daemon.services.destination import Destination, hold_reading_lock, open_repository
 from daemon.services.distrust import list_distrusted, note_distrusted
-from daemon.services.earlier_sums import EarlierSums
 from daemon.services.overview import RunRecord
 from daemon.services.packs import PackStanding
 from daemon.services.proof import Evidence, Proof, prove
@@ -145,7 +145,13 @@ def _gather(
             "manifest says."
         )
     reader = BlobReader(repository, index)
-    sums = EarlierSums.stored(repository.store, manifest.sums)
+
+    def sums() -> Iterator[FileSum]:
+        from daemon.services.earlier_sums import EarlierSums  # noqa: PLC0415 - seldom wanted
+
+        stored = EarlierSums.stored(repository.store, manifest.sums)
+        return stored.read(lambda: reader.walk(BlobId(tree)))
+
     return Evidence(
         repository=repository,
         index=index,
@@ -153,7 +159,7 @@ def _gather(
         snapshot=manifest.repository.snapshot,
         tree=BlobId(tree),
         packs=frozenset(bytes.fromhex(pack.id) for pack in manifest.packs),
-        sums=lambda: sums.read(lambda: reader.walk(BlobId(tree))),
+        sums=sums,
         scratch=scratch,
     )
 

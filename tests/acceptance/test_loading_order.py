@@ -133,3 +133,4 @@ def test_a_key_is_derived_while_the_program_that_verifies_is_loaded(
     for_the_key, for_the_packs = (tmp_path / "there").read_text().splitlines()
     assert set(for_the_key.split()) & {"sqlalchemy", "daemon.bootstrap", *SECOND_HALF} == set()
     assert set(for_the_packs.split()) >= {"sqlalchemy", "boto3", "cryptography"}
+    assert set(for_the_packs.split()) & {"backends.repository.writer", *OTHERS} == set()
