@@ -21,8 +21,9 @@ class CaptureSettings(Section):
 
     checkpoint_every: Annotated[PositiveDuration | None, BeforeValidator(_no_interval)] = Field(
         default=timedelta(minutes=1),
-        description="What has arrived is made restorable this often while a run goes on, or "
-        "`never`; seldomer where that would cost more than a twentieth of the time.",
+        description="What has arrived is restorable after so long while a run goes on, or "
+        "`never`; later where the line to the store is too slow for that, or where it would cost "
+        "more than a twentieth of the time.",
     )
     checkpoint_bytes: ByteSize = Field(
         default=ByteSize(1024 * _MIB),
