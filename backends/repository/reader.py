@@ -3,19 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from backends.errors import ObjectCorrupt, ObjectMissing, RepositoryDamaged, RepositoryError
 from backends.protocols import ObjectStore
 from backends.repository.blob import Piece, batch_pieces, open_blob, open_blobs, plain_length
-from backends.repository.crypto import Buffer
+from backends.repository.crypto import Buffer, MasterKey
 from backends.repository.index import BlobLocation, Index
 from backends.repository.pack import PackedBlob, pack_key
 from backends.repository.spans import MOST, Span, plan_spans
 from backends.repository.tree import Node, NodeType, decode_tree
 from backends.repository.treeoutline import TreeEntry, outline_tree
 from backends.repository.treepacks import KEPT, TreePacks
-from backends.repository.unpacked import OpenRepository
 from backends.types import BlobId, BlobKind
 
 #: What a pack does when it is damaged or gone, as opposed to a store that does not answer.
@@ -38,6 +37,18 @@ class WalkedNode:
     node: Node
 
 
+class Opened(Protocol):
+    """What reading takes of a repository."""
+
+    @property
+    def store(self) -> ObjectStore:
+        """Where the packs are."""
+
+    @property
+    def master(self) -> MasterKey:
+        """What they are sealed with."""
+
+
 class BlobReader:
     """Reads from one repository; safe to use from several threads.
 
@@ -47,10 +58,10 @@ class BlobReader:
         tree_cache: Bytes of tree packs kept in memory.
     """
 
-    def __init__(self, repository: OpenRepository, index: Index, *, tree_cache: int = KEPT) -> None:
+    def __init__(self, repository: Opened, index: Index, *, tree_cache: int = KEPT) -> None:
         self.index = index
+        self.master = repository.master
         self._store = repository.store
-        self._master = repository.master
         self._tree_packs = TreePacks(repository.store, keep=tree_cache)
 
     @property
@@ -89,7 +100,7 @@ class BlobReader:
         Raises:
             RepositoryDamaged: they are not what the blob's name says.
         """
-        return open_blob(self._master, sealed, blob.uncompressed_length, blob.id)
+        return open_blob(self.master, sealed, blob.uncompressed_length, blob.id)
 
     def locate(self, blob_id: BlobId, kind: BlobKind) -> BlobLocation:
         """A place of a blob.
@@ -150,7 +161,7 @@ class BlobReader:
         self, blobs: list[PackedBlob], batch: list[Piece]
     ) -> Iterable[bytes | RepositoryError]:
         try:
-            return open_blobs(self._master, batch)
+            return open_blobs(self.master, batch)
         except RepositoryDamaged:
             return (
                 self._open_or_reason(blob, sealed)

@@ -8,23 +8,24 @@ dropped silently: what is not in the target, or not as it was, is in the report.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from backends.repository.collecting import rare_collections
 from backends.repository.disguise import DisguisedMetadata
+from backends.repository.filling_beside import BesideFiller, FillBounds
 from backends.repository.included import include_paths
 from backends.repository.parts import Wanted
+from backends.repository.piece_writing import PieceWriter
 from backends.repository.reader import BlobReader
 from backends.repository.restore_report import Kept, RestoreLog, RestoreProgress, RestoreReport
-from backends.repository.restored_files import FileFiller, RestoredFile
+from backends.repository.restored_files import FileFiller
 from backends.repository.restored_metadata import EntryCompletion, Metadata
+from backends.repository.restored_outcomes import FileOutcomes
+from backends.repository.restored_pieces import RestoredFile
 from backends.repository.restored_tree import TreeRestore
 from backends.repository.target import Target
 from backends.types import BlobId
 
 __all__ = ["RestoreProgress", "RestoreReport", "restore_tree"]
-
-_THREADS: Final = 4
 
 
 def restore_tree(
@@ -39,12 +40,13 @@ def restore_tree(
     keep_damaged: bool = False,
     disguised: bool = False,
     durable: bool = True,
+    beside: BesideFiller | None = None,
     progress: Callable[[RestoreProgress], None] = lambda _: None,
 ) -> RestoreReport:
     """Restore everything below a tree, or the parts of it that are asked for.
 
     Every blob is authenticated and compared with its SHA-256 before it is written. Memory: four
-    packs, 50,000 pieces of files, 20,000 entries.
+    packs, 50,000 pieces of files, 20,000 entries; both processes together.
 
     Args:
         reader: Of the repository.
@@ -63,6 +65,7 @@ def restore_tree(
         disguised: Everything as `rsync --fake-super` keeps it, see `disguise`; `owners` means
             nothing then. The target stays marked as one to go on with: the caller ends it.
         durable: Wait at the end until all is on the disk.
+        beside: Another process that writes files as well; it ends with this restore.
         progress: Told from this thread after each pack.
 
     Raises:
@@ -78,19 +81,25 @@ def restore_tree(
         if disguised
         else Metadata(owners=privileged, shortfalls=log.shortfalls)
     )
-    filler = FileFiller(
-        reader,
+    writer = PieceWriter(place, metadata)
+    outcomes = FileOutcomes(
         place,
-        metadata,
+        writer,
         keep_damaged=keep_damaged,
         on_failure=lambda file: _log_failure(log, file),
-        threads=_THREADS,
     )
+    bounds = FillBounds(
+        master=reader.master,
+        target=place,
+        shortfalls=log.shortfalls,
+        owners=privileged,
+        disguised=disguised,
+    )
+    both = None if beside is None else (beside, bounds)
+    filler = FileFiller(reader, place, writer, outcomes, both)
 
     def on_pack() -> None:
-        progress(
-            RestoreProgress(files=filler.files, bytes=filler.bytes, kept_bytes=filler.kept_bytes)
-        )
+        progress(outcomes.progress())
 
     run = TreeRestore(
         reader, place, metadata, filler, log, devices=privileged or disguised, on_pack=on_pack
@@ -98,6 +107,7 @@ def restore_tree(
     try:
         with rare_collections():
             run.run(tree, part or include_paths(include, exclude))
+        filler.stop()
         if durable:
             place.sync()
         if not disguised:
@@ -106,8 +116,8 @@ def restore_tree(
         filler.stop()
         place.close()
     on_pack()
-    kept = Kept(files=filler.kept_files, bytes=filler.kept_bytes)
-    return log.report(files=filler.files, size=filler.bytes, kept=kept)
+    kept = Kept(files=outcomes.kept_files, bytes=outcomes.kept_bytes)
+    return log.report(files=outcomes.files, size=outcomes.bytes, kept=kept)
 
 
 def _log_failure(log: RestoreLog, file: RestoredFile) -> None:

@@ -1,72 +1,32 @@
-"""Fills files with their blobs: pack by pack, whatever file a blob belongs to."""
+"""Plans which blobs go where in which files, and has them written pack by pack."""
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from backends.errors import RepositoryDamaged, RepositoryError
+from backends.errors import RepositoryDamaged
 from backends.repository.blob import plain_length
+from backends.repository.filling_beside import SEATS, BesideFiller, FillBounds
 from backends.repository.index import BlobLocation
 from backends.repository.leftovers import examine
-from backends.repository.pack import PackedBlob
-from backends.repository.parallel import Turns, map_in_threads
-from backends.repository.reader import BlobReader, join
-from backends.repository.restored_metadata import EntryCompletion
-from backends.repository.spans import Span, plan_spans
-from backends.repository.sparse import LEAST_HOLE, write_all, write_data
-from backends.repository.target import Target, hopeless
-from backends.repository.tree import Node
+from backends.repository.pack_filling import PackFiller
+from backends.repository.piece_writing import PieceWriter
+from backends.repository.reader import BlobReader
+from backends.repository.restore_turns import WritingTurns
+from backends.repository.restored_outcomes import FileOutcomes
+from backends.repository.restored_pieces import RestoredFile, WantedBlob
+from backends.repository.target import Target
 from backends.types import BlobId, BlobKind
 
-#: Pieces planned before they must be written, some 500 bytes each.
-MOST_PIECES: Final = 50_000
-
-
-@dataclass(slots=True, eq=False)
-class RestoredFile:
-    """One file on its way.
-
-    Attributes:
-        folder: Path of the folder that it is in.
-        node: What it is to become.
-        size: Bytes by the index.
-        missing: Pieces that are not written yet.
-        exists: Whether something of it is in the target.
-        fault: Why it will not be whole; empty while it may.
-        wrong: Offsets of the pieces that are to be written, where not all of them are.
-        soiled: Offsets of pieces where an interrupted restore left other bytes than zeros.
-    """
-
-    folder: bytes
-    node: Node
-    size: int = 0
-    missing: int = 0
-    exists: bool = False
-    fault: str = ""
-    wrong: frozenset[int] | None = None
-    soiled: frozenset[int] = frozenset()
-
-    @property
-    def is_one_piece(self) -> bool:
-        """Whether it is made and filled in one go, and nothing is there of it."""
-        content = self.node.content
-        return not self.exists and content is not None and len(content) == 1
-
-    @property
-    def path(self) -> bytes:
-        """Where it is, from the target."""
-        return join(self.folder, self.node.name)
-
-
-@dataclass(slots=True)
-class _Wanted:
-    """One blob of a pack and every place in files that it goes to."""
-
-    blob: PackedBlob
-    places: list[tuple[RestoredFile, int]] = field(default_factory=list)
+#: Pieces planned before they are written, some 500 bytes each; as many again are being written.
+MOST_PIECES: Final = 25_000
+#: Packs worked on at the same time.
+_THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,48 +40,73 @@ class _Places:
         return (self.reader.locate(blob_id, BlobKind.DATA) for blob_id in self.content)
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Pieces that are being written, in this process only while somebody waits for them."""
+
+    packs: "deque[Future[None]]" = field(default_factory=deque)
+    turns: WritingTurns = field(default_factory=lambda: WritingTurns(0))
+
+    def wait(self, on_pack: Callable[[], None]) -> None:
+        """Wait for all; `on_pack` is called in this thread after each pack.
+
+        Raises:
+            StoreError: the store does not answer.
+            LocalError: the target cannot take more.
+        """
+        self.turns.begin()
+        while self.packs:
+            self.packs.popleft().result()
+            on_pack()
+        self.turns.end()
+
+
 class FileFiller:
-    """Collects pieces of files, then fills them with a few threads.
+    """Collects pieces of files, then has them written by a few threads.
 
     Args:
         reader: Where blobs come from.
         target: Where files are.
-        metadata: Completes each file once its last byte is written.
-        keep_damaged: Keep a file of which some bytes cannot be read, with zeros in their place.
-        on_failure: Told of each file that is not whole, from any thread.
-        threads: Packs worked on at the same time.
+        writer: Makes them.
+        outcomes: Told what became of each.
+        beside: Another process that writes as well, and what it has to know of this restore.
     """
 
     def __init__(
         self,
         reader: BlobReader,
         target: Target,
-        metadata: EntryCompletion,
-        *,
-        keep_damaged: bool,
-        on_failure: Callable[[RestoredFile], None],
-        threads: int,
+        writer: PieceWriter,
+        outcomes: FileOutcomes,
+        beside: tuple[BesideFiller, FillBounds] | None = None,
     ) -> None:
         self._reader = reader
         self._target = target
-        self._metadata = metadata
-        self._keep_damaged = keep_damaged
-        self._on_failure = on_failure
-        self._threads = threads
-        self._plans: dict[bytes, dict[BlobId, _Wanted]] = {}
+        self._writer = writer
+        self._outcomes = outcomes
+        self._beside = beside
+        self._plans: dict[bytes, dict[BlobId, WantedBlob]] = {}
         self._planned = 0
-        self._decoding, self._writing = Turns(), Turns()
-        self._counting = threading.Lock()
         self._stopped = threading.Event()
-        self.files = 0
-        self.bytes = 0
-        #: What an interrupted restore had written rightly, of `files` and `bytes`.
-        self.kept_files = 0
-        self.kept_bytes = 0
+        self._turns = WritingTurns(0 if beside is None else SEATS)
+        self._packs = PackFiller(
+            reader, writer, outcomes, beside, stopped=self._stopped, turns=self._turns
+        )
+        self._pool = ThreadPoolExecutor(_THREADS, "restore")
 
     def stop(self) -> None:
-        """Let threads that are still at work end soon; nothing can be filled afterwards."""
+        """End what is at work; nothing can be filled afterwards."""
         self._stopped.set()
+        self._turns.begin()
+        if self._beside is not None:
+            self._beside[0].end()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def begin(self) -> Filling:
+        """Have all pieces planned so far written, and go on planning meanwhile."""
+        plans, self._plans, self._planned = self._plans, {}, 0
+        packs = (self._pool.submit(self._packs.fill, *plan) for plan in plans.items())
+        return Filling(deque(packs), self._turns)
 
     def plan_one(self, file: RestoredFile) -> bool:
         """Take in a file of one blob, as most are; False where `plan` has to look at it."""
@@ -150,14 +135,14 @@ class FileFiller:
             file.fault, places = str(error), ()
         file.missing = len(file.node.content or ())
         if self._target.resumed and not file.fault:
-            self._attempt(file, partial(self._take_over, places=places))
+            self._outcomes.attempt(file, partial(self._take_over, places=places))
         if file.exists and not file.fault:
             yield from self._plan_rest(file, places)
             return
         if file.missing != 1 and not file.fault:
-            self._attempt(file, self._create)
+            self._outcomes.attempt(file, self._writer.create)
         if file.fault or not file.missing:
-            self._complete(file)
+            self._outcomes.complete(file)
         else:
             yield from self._plan_pieces(file, places)
 
@@ -177,17 +162,16 @@ class FileFiller:
         if not file.exists:
             self._target.remove_file(file.folder, file.node.name)
             return
-        self.kept_bytes += left.right_bytes
-        with self._counting:
-            self.bytes += left.right_bytes
+        self._outcomes.kept_bytes += left.right_bytes
+        self._outcomes.count(size=left.right_bytes)
 
     def _plan_rest(self, file: RestoredFile, places: Iterable[BlobLocation]) -> Iterator[None]:
         if file.missing:
             yield from self._plan_pieces(file, places)
             return
-        self.kept_files += 1
-        self._attempt(file, self._finish)
-        self._conclude(file)
+        self._outcomes.kept_files += 1
+        self._outcomes.attempt(file, self._writer.finish)
+        self._outcomes.conclude(file)
 
     def _places(self, content: tuple[BlobId, ...] | None) -> Iterable[BlobLocation]:
         """Where a file's blobs lie; of a very large file looked up anew on every iteration."""
@@ -213,144 +197,10 @@ class FileFiller:
             wanted = self._plans[place.pack] = {}
         known = wanted.get(place.blob.id)
         if known is None:
-            wanted[place.blob.id] = _Wanted(place.blob, [(file, offset)])
+            wanted[place.blob.id] = WantedBlob(place.blob, [(file, offset)])
         else:
             known.places.append((file, offset))
         self._planned += 1
-
-    def fill(self, on_pack: Callable[[], None]) -> None:
-        """Write all pieces planned so far; `on_pack` is called in this thread after each pack.
-
-        Raises:
-            StoreError: the store does not answer.
-            LocalError: the target cannot take more.
-        """
-        plans, self._plans, self._planned = self._plans, {}, 0
-        done = map_in_threads(
-            self._fill_from, plans.items(), threads=self._threads, abandon=self.stop
-        )
-        for _ in done:
-            on_pack()
-
-    def _fill_from(self, plan: tuple[bytes, dict[BlobId, _Wanted]]) -> None:
-        pack, wanted = plan
-        try:
-            for span in plan_spans(each.blob for each in wanted.values()):
-                self._write_span(span, self._reader.fetch_span(pack, span), wanted)
-        except BaseException:
-            self._stopped.set()
-            raise
-
-    def _write_span(self, span: Span, fetched: bytes, wanted: dict[BlobId, _Wanted]) -> None:
-        """Write what a span holds; while one thread writes small files, another one decodes."""
-        batches = self._reader.open_span(span, fetched)
-        pieces, size = len(span.blobs), span.length
-        while not self._stopped.is_set():
-            with self._decoding.take(pieces=pieces, size=size):
-                batch = next(batches, None)
-            if batch is None:
-                return
-            with self._writing.take(pieces=pieces, size=size):
-                self._write_batch(batch, wanted)
-
-    def _write_batch(
-        self, batch: list[tuple[PackedBlob, bytes | RepositoryError]], wanted: dict[BlobId, _Wanted]
-    ) -> None:
-        files = size = 0
-        for blob, data in batch:
-            for file, offset in wanted[blob.id].places:
-                if file.is_one_piece and isinstance(data, bytes):
-                    files += self._write_new(file, data)
-                    size += len(data)
-                else:
-                    self._write(file, offset, data)
-        with self._counting:
-            self.files += files
-            self.bytes += size
-
-    def _write_new(self, file: RestoredFile, data: bytes) -> bool:
-        """Make a small file at once; says whether it is whole."""
-        file.missing = 0
-        try:
-            self._write_whole(file, data)
-        except OSError as error:
-            self._note_error(file, error)
-            self._complete(file)
-            return False
-        return True
-
-    def _write(self, file: RestoredFile, offset: int, data: bytes | RepositoryError) -> None:
-        if isinstance(data, RepositoryError):
-            file.fault = file.fault or str(data)
-        elif not file.fault or self._keep_damaged:
-            self._attempt(file, partial(self._write_piece, offset=offset, data=data))
-        with self._counting:
-            self.bytes += len(data) if isinstance(data, bytes) else 0
-            file.missing -= 1
-            last = not file.missing
-        if last:
-            self._complete(file)
-
-    def _attempt(self, file: RestoredFile, step: Callable[[RestoredFile], None]) -> None:
-        try:
-            step(file)
-        except OSError as error:
-            self._note_error(file, error)
-
-    def _note_error(self, file: RestoredFile, error: OSError) -> None:
-        if (fatal := hopeless(error, self._target.path)) is not None:
-            raise fatal from error
-        file.fault = file.fault or (error.strerror or str(error))
-
-    def _create(self, file: RestoredFile) -> None:
-        """Make a file that is filled piece by piece; it has its size from the start, as a hole."""
-        descriptor = self._target.create_file(file.folder, file.node.name)
-        try:
-            file.exists = True
-            os.truncate(descriptor, file.size)
-        finally:
-            os.close(descriptor)
-
-    def _write_whole(self, file: RestoredFile, data: bytes) -> None:
-        descriptor = self._target.create_file(file.folder, file.node.name)
-        try:
-            file.exists = True
-            write_data(descriptor, data, 0)
-            if len(data) >= LEAST_HOLE:
-                os.truncate(descriptor, len(data))
-            self._metadata.apply_to_open(descriptor, file.node, file.path)
-        finally:
-            os.close(descriptor)
-
-    def _write_piece(self, file: RestoredFile, offset: int, data: bytes) -> None:
-        with self._target.hold_file(file.folder, file.node.name) as descriptor:
-            write = write_all if offset in file.soiled else write_data
-            write(descriptor, data, offset)
-
-    def _complete(self, file: RestoredFile) -> None:
-        in_pieces = len(file.node.content or ()) != 1
-        if file.exists and file.fault and not self._keep_damaged:
-            self._attempt(file, self._remove)
-        elif file.exists and in_pieces:
-            self._attempt(file, self._finish)
-        self._conclude(file)
-
-    def _conclude(self, file: RestoredFile) -> None:
-        if file.fault:
-            self._on_failure(file)
-        else:
-            with self._counting:
-                self.files += 1
-
-    def _finish(self, file: RestoredFile) -> None:
-        with self._target.hold_file(file.folder, file.node.name) as descriptor:
-            self._metadata.apply_to_open(descriptor, file.node, file.path)
-        self._target.release_file(file.folder, file.node.name)
-
-    def _remove(self, file: RestoredFile) -> None:
-        self._target.release_file(file.folder, file.node.name)
-        self._target.remove_file(file.folder, file.node.name)
-        file.exists = False
 
 
 def _size(place: BlobLocation) -> int:

@@ -8,7 +8,7 @@ last. What cannot be set is counted by its reason and never stops a restore.
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
@@ -49,6 +49,13 @@ class Shortfalls:
         with self._noting:
             count, example = self._found.get(reason, (0, path))
             self._found[reason] = (count + 1, example)
+
+    def add(self, found: Iterable[Shortfall]) -> None:
+        """Count what somebody else has noted."""
+        with self._noting:
+            for each in found:
+                count, example = self._found.get(each.reason, (0, each.example))
+                self._found[each.reason] = (count + each.count, example)
 
     def collect(self) -> tuple[Shortfall, ...]:
         """All of them, in the order of their first case."""

@@ -10,15 +10,18 @@ from backends.repository.names import name_fault
 from backends.repository.parts import Wanted
 from backends.repository.reader import BlobReader, join, subtree_of
 from backends.repository.restore_report import RestoreLog
-from backends.repository.restored_files import FileFiller, RestoredFile
+from backends.repository.restored_files import FileFiller, Filling
 from backends.repository.restored_links import FirstName, HardLinks
 from backends.repository.restored_metadata import EntryCompletion
+from backends.repository.restored_pieces import RestoredFile
 from backends.repository.target import Target, hopeless
 from backends.repository.tree import Node, NodeType
 from backends.types import BlobId
 
-#: Entries remembered before they are completed, about a kilobyte each.
-_MOST_ENTRIES: Final = 20_000
+#: Entries planned before they are made, about a kilobyte each; as many again are being made.
+_MOST_ENTRIES: Final = 10_000
+#: How many the first time, so that there is soon something to be made.
+_FIRST_ENTRIES: Final = 1_000
 _DEVICES: Final = (NodeType.DEV, NodeType.CHARDEV)
 _UNKNOWN: Final = (NodeType.INVALID, NodeType.IRREGULAR)
 
@@ -33,6 +36,20 @@ class _Folder:
     #: None until something in it is wanted; False where it could not be made.
     made: bool | None = None
     names: set[bytes] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Entries that are made together: files first, since nothing is ever written through a link."""
+
+    others: list[tuple[bytes, Node]] = field(default_factory=list)
+    further: list[tuple[FirstName, bytes, Node]] = field(default_factory=list)
+    #: Folders whose entries are all planned, children before parents.
+    left: list[tuple[bytes, Node]] = field(default_factory=list)
+    entries: int = 0
+    #: Folders that stay open to us, because an inode in them may get another name.
+    awaited: frozenset[bytes] = frozenset()
+    filling: Filling = field(default_factory=Filling)
 
 
 class TreeRestore:
@@ -67,12 +84,8 @@ class TreeRestore:
         self._devices = devices
         self._on_pack = on_pack
         self._links = HardLinks()
-        # Made after the files before them: nothing is ever written through a link.
-        self._others: list[tuple[bytes, Node]] = []
-        self._further: list[tuple[FirstName, bytes, Node]] = []
-        #: Folders whose entries are all planned, children before parents.
-        self._left: list[tuple[bytes, Node]] = []
-        self._entries = 0
+        self._planned, self._under_way = _Batch(), _Batch()
+        self._most = _FIRST_ENTRIES
 
     def run(self, tree: BlobId, wanted: Wanted) -> None:
         """Make everything that is wanted of a tree.
@@ -90,10 +103,13 @@ class TreeRestore:
                 self._leave(stack.pop())
             elif (below := self._visit(folder, node)) is not None:
                 stack.append(below)
-            if self._entries >= _MOST_ENTRIES:
-                self._complete(self._links.awaited())
+            if self._planned.entries >= min(self._most, _MOST_ENTRIES):
+                self._hand_over()
+        self._hand_over()
         # Whoever still awaits a name by now has it outside of what was saved.
-        self._complete(set())
+        last, self._under_way = self._under_way, _Batch()
+        last.awaited = frozenset()
+        self._complete(last)
         for path in wanted.unmet():
             self._log.fail(path, "the snapshot has no such path")
 
@@ -145,8 +161,8 @@ class TreeRestore:
 
     def _leave(self, folder: _Folder) -> None:
         if folder.node is not None and folder.made:
-            self._left.append((folder.path, folder.node))
-            self._entries += 1
+            self._planned.left.append((folder.path, folder.node))
+            self._planned.entries += 1
 
     def _plan(self, folder: bytes, node: Node) -> None:
         path = join(folder, node.name)
@@ -157,37 +173,43 @@ class TreeRestore:
         elif node.type in _UNKNOWN:
             self._log.fail(path, "it is of a type that does not exist here")
         else:
-            self._entries += 1
+            self._planned.entries += 1
             self._plan_known(folder, node)
 
     def _plan_known(self, folder: bytes, node: Node) -> None:
         first = self._links.meet(folder, node)
         if first is not None:
-            self._further.append((first, folder, node))
+            self._planned.further.append((first, folder, node))
         elif node.type is NodeType.FILE:
             file = RestoredFile(folder, node)
             if self._filler.plan_one(file):
                 return
             for _ in self._filler.plan(file):
-                self._filler.fill(self._on_pack)
+                self._hand_over()
             if self._target.resumed:
                 self._on_pack()
         else:
-            self._others.append((folder, node))
+            self._planned.others.append((folder, node))
 
-    def _complete(self, awaited: set[bytes]) -> None:
-        """Finish everything planned; folders in `awaited` stay open to us."""
-        self._filler.fill(self._on_pack)
-        for folder, node in self._others:
+    def _hand_over(self) -> None:
+        """Have made what is planned, and see to the end of what was handed over before."""
+        batch, before = self._planned, self._under_way
+        batch.filling, batch.awaited = self._filler.begin(), frozenset(self._links.awaited())
+        self._planned, self._under_way, self._most = _Batch(), batch, 2 * self._most
+        self._complete(before)
+
+    def _complete(self, batch: _Batch) -> None:
+        """Make the rest of a batch, and complete its folders; one that is awaited stays open."""
+        batch.filling.wait(self._on_pack)
+        for folder, node in batch.others:
             made = self._attempt(join(folder, node.name), partial(self._make_other, folder, node))
             self._log.others += made
-        for first, folder, node in self._further:
+        for first, folder, node in batch.further:
             self._log.links += self._link(first, folder, node)
-        for path, node in self._left:
-            if path not in awaited:
+        for path, node in batch.left:
+            if path not in batch.awaited:
                 self._attempt(path, partial(self._complete_folder, path, node))
-        self._left = [left for left in self._left if left[0] in awaited]
-        self._others, self._further, self._entries = [], [], 0
+        self._under_way.left[:0] = [left for left in batch.left if left[0] in batch.awaited]
 
     def _make_other(self, folder: bytes, node: Node) -> None:
         self._target.clear(folder, node.name)

@@ -43,38 +43,42 @@ def hopeless(error: OSError, target: Path) -> LocalError | None:
     return None
 
 
-class Target:
-    """A folder taken for one restore, empty or left by the same one; usable from several threads.
+class TargetFolder:
+    """The entries of a target; usable from several threads.
 
     Args:
-        path: Of the folder; made for us alone (0700) where it is not there.
-        tree: What is restored into it.
-
-    Raises:
-        TargetNotEmpty: something else is in it.
-        LocalPathUnusable: it cannot be made or opened, or another process restores into it.
+        path: Of the folder, for messages.
+        root: Its descriptor, which is closed with it.
+        resumed: Whether an interrupted restore goes on, so that entries may be there already.
     """
 
-    def __init__(self, path: Path, tree: BlobId) -> None:
+    def __init__(self, path: Path, root: int, *, resumed: bool) -> None:
         self.path = path
-        self._root = _open_root(path)
-        self._marker = marker_name(tree)
-        #: Whether an interrupted restore goes on, so that entries may be there already.
-        self._claim, self.resumed = self._take(tree)
-        self._quick = can_open_beneath(self._root)
+        self.resumed = resumed
+        self._root = root
+        self._quick = can_open_beneath(root)
         self._folders = Descriptors(_OPEN_FOLDERS)
         self._files = Descriptors(_OPEN_FILES)
 
-    def _take(self, tree: BlobId) -> tuple[int, bool]:
-        try:
-            return claim_target(self._root, tree, str(self.path))
-        except BaseException as error:
-            os.close(self._root)
-            if not isinstance(error, OSError):
-                raise
-            raise hopeless(error, self.path) or LocalPathUnusable(
-                f"Nothing can be written to {self.path}: {error.strerror}."
-            ) from error
+    @classmethod
+    def join(cls, path: Path, identity: tuple[int, int]) -> "TargetFolder":
+        """What another process of ours has taken for a restore, to fill it with that one.
+
+        Raises:
+            OSError: it is not to be opened, or not the folder with this device and inode.
+        """
+        root = os.open(path, _FOLDER)
+        joined = cls(path, root, resumed=False)
+        if joined.identity != identity:
+            joined.close()
+            raise NotADirectoryError(errno.ENOTDIR, "Another folder is in its place")
+        return joined
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Its device and inode."""
+        found = os.fstat(self._root)
+        return found.st_dev, found.st_ino
 
     def make_folder(self, folder: bytes, name: bytes) -> None:
         """Make a folder for us alone; its mode comes later. Raises OSError.
@@ -159,6 +163,40 @@ class Target:
         with self.hold_folder(source_folder) as there, self.hold_folder(folder) as here:
             os.link(source_name, name, src_dir_fd=there, dst_dir_fd=here, follow_symlinks=False)
 
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self._files.close()
+        self._folders.close()
+        os.close(self._root)
+
+    def _open_folder(self, folder: bytes) -> int:
+        parent, _, name = folder.rpartition(b"/")
+        missing = [name]
+        while parent and not self._folders.is_open(parent):
+            parent, _, name = parent.rpartition(b"/")
+            missing.append(name)
+        with self.hold_folder(parent) as start:
+            return _descend(start, reversed(missing))
+
+
+class Target(TargetFolder):
+    """A folder taken for one restore, empty or left by the same one.
+
+    Args:
+        path: Of the folder; made for us alone (0700) where it is not there.
+        tree: What is restored into it.
+
+    Raises:
+        TargetNotEmpty: something else is in it.
+        LocalPathUnusable: it cannot be made or opened, or another process restores into it.
+    """
+
+    def __init__(self, path: Path, tree: BlobId) -> None:
+        root = _open_root(path)
+        self._marker = marker_name(tree)
+        self._claim, resumed = _take(root, tree, path)
+        super().__init__(path, root, resumed=resumed)
+
     def sync(self) -> None:
         """Wait until everything is on the disk.
 
@@ -182,20 +220,21 @@ class Target:
             os.unlink(self._marker, dir_fd=self._root)
 
     def close(self) -> None:
-        """Give all descriptors back."""
-        self._files.close()
-        self._folders.close()
+        """Give all descriptors back, and the claim."""
+        super().close()
         os.close(self._claim)
-        os.close(self._root)
 
-    def _open_folder(self, folder: bytes) -> int:
-        parent, _, name = folder.rpartition(b"/")
-        missing = [name]
-        while parent and not self._folders.is_open(parent):
-            parent, _, name = parent.rpartition(b"/")
-            missing.append(name)
-        with self.hold_folder(parent) as start:
-            return _descend(start, reversed(missing))
+
+def _take(root: int, tree: BlobId, path: Path) -> tuple[int, bool]:
+    try:
+        return claim_target(root, tree, str(path))
+    except BaseException as error:
+        os.close(root)
+        if not isinstance(error, OSError):
+            raise
+        raise hopeless(error, path) or LocalPathUnusable(
+            f"Nothing can be written to {path}: {error.strerror}."
+        ) from error
 
 
 def _descend(start: int, names: Iterator[bytes]) -> int:

@@ -7,6 +7,7 @@ from typing import Final
 
 import typer
 
+from backends.repository.filling_beside import fill_beside
 from backends.repository.restore_report import RestoreReport
 from daemon.bootstrap import Application, destination
 from daemon.cli.open_restore import OpenRestore
@@ -42,7 +43,13 @@ from daemon.domain.pathtext import write_path
 from daemon.errors import ExitCode, RunIncomplete, UsageError
 from daemon.services.destination import Destination, Patience
 from daemon.services.overview import RunRecord
-from daemon.services.restoration import Restoration, RestoreOrder, check_target, open_restoration
+from daemon.services.restoration import (
+    Restoration,
+    RestoreOrder,
+    alone,
+    check_target,
+    open_restoration,
+)
 from daemon.services.restore_preview import LateTotal, preview_target
 
 app: Final = typer.Typer(name="restore")
@@ -79,7 +86,7 @@ def restore(
     order = order_from(target or Path(to or ""), include, exclude, owners=owners)
     if target is not None and not dry_run:
         check_target(target)
-    with _open(ctx, run, output) as opened:
+    with _open(ctx, run, output, reads_only=dry_run) as opened:
         if dry_run:
             return _say_preview(output, opened.restoration, order, local=to is None)
         if to is None:
@@ -100,13 +107,16 @@ def restore(
 
 
 @contextmanager
-def _open(ctx: typer.Context, run: str, output: Output) -> Iterator[OpenRestore]:
+def _open(
+    ctx: typer.Context, run: str, output: Output, *, reads_only: bool
+) -> Iterator[OpenRestore]:
     patience_warn = display_of(ctx, output).warned
     with open_application(ctx) as application, stop_on_signals() as stop:
         record = application.overview.run_or_latest(run)
         signed = record.require_manifest()
         place = _destination(application, record, Patience(stop=stop, warn=patience_warn))
-        with open_restoration(place, signed) as restoration:
+        filling = alone if reads_only else fill_beside
+        with open_restoration(place, signed, filling) as restoration:
             yield OpenRestore(application=application, restoration=restoration, stop=stop)
 
 

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from backends.errors import TargetNotEmpty
+from backends.protocols import ObjectStore
+from backends.repository.filling_beside import BesideFiller
 from backends.repository.included import include_paths
 from backends.repository.index import Index
 from backends.repository.marker import is_marker
@@ -45,16 +47,24 @@ class RestoreOrder:
     owners: bool | None = None
 
 
+def alone(_: ObjectStore) -> AbstractContextManager[None]:
+    """No other process. Stands in for `fill_beside`."""
+    return nullcontext()
+
+
 class Restoration:
     """What a manifest describes, opened for reading.
 
     The tree is the manifest's, not the newest: what is given back is what was signed for.
     """
 
-    def __init__(self, signed: SignedManifest, reader: BlobReader) -> None:
+    def __init__(
+        self, signed: SignedManifest, reader: BlobReader, beside: BesideFiller | None = None
+    ) -> None:
         self.manifest = signed.manifest
         self.tree = BlobId(bytes.fromhex(signed.manifest.repository.tree))
         self._reader = reader
+        self._beside = beside
 
     def preview(self, order: RestoreOrder) -> RestorePreview:
         """Add up what would be restored. Raises StoreError."""
@@ -121,23 +131,33 @@ class Restoration:
             owners=order.owners,
             disguised=disguised,
             durable=not disguised,
+            beside=None if part else self._beside,
             progress=progress,
         )
 
 
 @contextmanager
-def open_restoration(destination: Destination, signed: SignedManifest) -> Iterator[Restoration]:
+def open_restoration(
+    destination: Destination,
+    signed: SignedManifest,
+    filling: Callable[[ObjectStore], AbstractContextManager[BesideFiller | None]] = alone,
+) -> Iterator[Restoration]:
     """Open the repository of a run, locked against pruning where the store allows it.
+
+    Args:
+        destination: Nothing has been asked of its store yet.
+        signed: Of the run.
+        filling: Has files written in another process as well, for one restore.
 
     Raises:
         StoreError, RepositoryError, SecretError.
     """
-    with closing(destination.store):
+    with closing(destination.store), filling(destination.store) as beside:
         repository = open_repository(destination)
         loaded: list[Index] = []
         with hold_reading_lock(repository, lambda: loaded.append(recover_index(repository))):
             index = loaded[0] if loaded else recover_index(repository)
-            yield Restoration(signed, BlobReader(repository, index))
+            yield Restoration(signed, BlobReader(repository, index), beside)
 
 
 def check_target(target: Path) -> None:
