@@ -4,28 +4,32 @@ import os
 import threading
 from array import array
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
+from backends.capture.rows import Rows
 from backends.capture.storedcontent import RECORD_SIZE, StoredContent, fold, unfold
 
 __all__ = ["Ledger", "StoredContent"]
 
 _FIRST_SLOTS: Final = 1024
-_INODE_SIZE: Final = 8
 #: Spreads inodes, which are often neighbours, over the slots (Knuth's golden ratio).
 _SPREAD: Final = 0x9E3779B97F4A7C15
 
 
 class Ledger:
-    """Contents by inode of the staged file, at some 80 bytes a file.
+    """Contents by inode of the staged file, at some 80 bytes a file, 15 of many in memory.
 
     Staging is one file system, so an inode names a file, all of its hard links included. rsync
     replaces files by renaming, and every replaced file is announced again; size and mtime tell a
     reused inode from the one that was read.
+
+    Args:
+        folder: Of staging; what does not fit in some memory is kept there.
     """
 
-    def __init__(self) -> None:
-        self._rows = _Rows()
+    def __init__(self, folder: Path) -> None:
+        self._rows = _Table(folder)
         self._mismatched: set[bytes] = set()
         self._lock = threading.Lock()
 
@@ -68,59 +72,63 @@ class Ledger:
             return tuple(sorted(self._mismatched))
 
 
-class _Rows:
-    """Records end to end, found through an open-addressing hash table; for one thread at a time."""
+class _Table:
+    """Records found through an open-addressing hash table; for one thread at a time."""
 
-    def __init__(self) -> None:
-        self._records = bytearray()
+    def __init__(self, folder: Path) -> None:
+        self._inodes = array("Q")
+        self._records = Rows(RECORD_SIZE, folder)
         #: Ids of blobs by row, of the few files that are more than one blob.
         self._ids: dict[int, bytes] = {}
         #: Row number + 1, or 0 where free.
         self._slots = array("I", bytes(4 * _FIRST_SLOTS))
 
     def __len__(self) -> int:
-        return len(self._records) // RECORD_SIZE
+        return len(self._inodes)
 
     def get(self, inode: int) -> StoredContent | None:
         row = self._slots[self._slot(inode)] - 1
         if row < 0:
             return None
-        return unfold(self._record(row), self._ids.get(row, b""))
+        return unfold(self._records[row], self._ids.get(row, b""))
 
     def put(self, content: StoredContent) -> None:
         record, ids = fold(content)
         slot = self._slot(content.inode)
-        row = (self._slots[slot] or len(self) + 1) - 1
-        self._records[row * RECORD_SIZE : (row + 1) * RECORD_SIZE] = record
-        self._slots[slot] = row + 1
+        row = self._slots[slot] - 1
+        if row < 0:
+            row = self._add(slot, content.inode, record)
+        else:
+            self._records[row] = record
         self._ids.pop(row, None)
         if ids:
             self._ids[row] = ids
+
+    def _add(self, slot: int, inode: int, record: bytes) -> int:
+        self._records.append(record)
+        self._inodes.append(inode)
+        self._slots[slot] = len(self)
         if len(self) * 3 > len(self._slots) * 2:
             self._grow()
-
-    def _record(self, row: int) -> bytes:
-        return bytes(self._records[row * RECORD_SIZE : (row + 1) * RECORD_SIZE])
+        return len(self) - 1
 
     def _slot(self, inode: int) -> int:
         """Where the inode's row is named, or is to be."""
-        slots, is_at = self._slots, self._records.startswith
-        mask, head = len(slots) - 1, inode.to_bytes(_INODE_SIZE, "little")
+        slots, inodes = self._slots, self._inodes
+        mask = len(slots) - 1
         slot = _place(inode, mask)
-        while (row := slots[slot]) and not is_at(head, (row - 1) * RECORD_SIZE):
+        while (row := slots[slot]) and inodes[row - 1] != inode:
             slot = (slot + 1) & mask
         return slot
 
     def _grow(self) -> None:
         self._slots = array("I", bytes(8 * len(self._slots)))
         mask = len(self._slots) - 1
-        for row in range(len(self)):
-            start = row * RECORD_SIZE
-            head = self._records[start : start + _INODE_SIZE]
-            slot = _place(int.from_bytes(head, "little"), mask)
+        for row, inode in enumerate(self._inodes, start=1):
+            slot = _place(inode, mask)
             while self._slots[slot]:
                 slot = (slot + 1) & mask
-            self._slots[slot] = row + 1
+            self._slots[slot] = row
 
 
 def _place(inode: int, mask: int) -> int:

@@ -109,7 +109,7 @@ class Capture:
         self._on_file = on_file
         self._sha256_before = sha256_before
         self._workers = workers
-        self._ledger = Ledger()
+        self._ledger = Ledger(staging.root)
         self._packing = Packing(
             writer=writer, ledger=self._ledger, progress=progress, halt=self._halt
         )

@@ -30,7 +30,7 @@ def content_of(path: Path) -> StoredContent:
 def test_a_stored_file_is_found_again_under_each_of_its_hard_links(tmp_path: Path) -> None:
     first = tmp_path / "first"
     first.write_bytes(b"data")
-    ledger = Ledger()
+    ledger = Ledger(tmp_path)
     ledger.enter(content_of(first))
 
     os.link(first, tmp_path / "second")
@@ -41,7 +41,7 @@ def test_a_stored_file_is_found_again_under_each_of_its_hard_links(tmp_path: Pat
 def test_a_file_that_changed_after_it_was_stored_is_not_believed(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"data")
-    ledger = Ledger()
+    ledger = Ledger(tmp_path)
     ledger.enter(content_of(file))
 
     os.utime(file, ns=(1, 1))
@@ -53,7 +53,7 @@ def test_what_was_equal_once_stays_so_under_another_checksum(tmp_path: Path) -> 
     """The journal of a cut pull may speak of the content before."""
     file = tmp_path / "file"
     file.write_bytes(b"data")
-    ledger = Ledger()
+    ledger = Ledger(tmp_path)
     ledger.enter(content_of(file))
 
     entered = ledger.enter(replace(content_of(file), compared=False))
@@ -65,7 +65,7 @@ def test_what_was_equal_once_stays_so_under_another_checksum(tmp_path: Path) -> 
 def test_other_bytes_are_not_excused_by_what_was_there_before(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"data")
-    ledger = Ledger()
+    ledger = Ledger(tmp_path)
     ledger.enter(content_of(file))
 
     entered = ledger.enter(replace(content_of(file), sha256=b"o" * 32, compared=False))
@@ -73,8 +73,8 @@ def test_other_bytes_are_not_excused_by_what_was_there_before(tmp_path: Path) ->
     assert not entered.compared
 
 
-def test_mismatches_are_told_in_order() -> None:
-    ledger = Ledger()
+def test_mismatches_are_told_in_order(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
     ledger.report_mismatch(b"b")
     ledger.report_mismatch(b"a")
     ledger.report_mismatch(b"a")
@@ -89,7 +89,7 @@ def test_each_of_many_files_is_found_with_what_it_held(tmp_path: Path) -> None:
         number: replace(content_of(tmp_path), inode=number << 12, sha256=bytes([number % 251]) * 32)
         for number in range(3000)
     }
-    ledger = Ledger()
+    ledger = Ledger(tmp_path)
     for content in found.values():
         ledger.enter(replace(content, sha256=b"o" * 32))
     for content in found.values():
