@@ -49,12 +49,17 @@ Use = tuple[datetime, datetime, int, str]
 
 
 def uses(fleet: list[Outlook], limits: Limits, made: Plan) -> Iterator[Use]:
-    """From when to when each run lasts, at what rate, and to which store."""
-    for busy in near_ones(fleet, (), limits, PLAINLY, NOW).busy:
+    """From when to when each run lasts, at what rate, and to which store.
+
+    One that nothing depends on lasts until it has given way to those that have to start.
+    """
+    calls = call_all(near_ones(fleet, (), limits, PLAINLY, NOW), limits, NOW)
+    rooms = {call.demand.server: call.room for call in calls.calls if call.demand.optional}
+    for busy in calls.busy:
         yield to_instant(busy.ready), to_instant(busy.ready + busy.length), busy.rate, busy.store
     for run in made.runs:
         estimate = run.demand.estimate
-        end = shift(run.start_at, estimate.high)
+        end = shift(run.start_at, rooms.get(run.demand.server, estimate.high))
         yield run.start_at, end, estimate.rate, run.demand.store
 
 
