@@ -213,8 +213,10 @@ class RepositoryWriter:
         Raises:
             BackendError: the first failure of the writer.
         """
-        self.send_off_data()
-        self._await_parting()
+        # A flush beside it must not miss what has left the open packs and is not on its way yet.
+        with self._flushing:
+            self._await_parting()
+            self._part_with_data()
         with self._failure.noted():
             self._uploads.wait()
 

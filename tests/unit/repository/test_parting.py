@@ -2,6 +2,8 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 
 import pytest
 
@@ -70,6 +72,33 @@ def test_data_travels_while_trees_are_made_and_a_flush_waits_for_both(store, wri
         assert load(repository, BlobKind.TREE, tree) == b'{"nodes":[]}\n'
 
 
+def test_a_flush_also_waits_for_data_that_waits_for_the_line(store):
+    first, second = os.urandom(600_000), os.urandom(20_000)
+    repository = make_repository(store)
+    with RepositoryWriter(
+        repository, repository.load_index(), uploads=1, pack_target=100_000
+    ) as writer:
+        files = [writer.save_small(first)]
+        assert store.waiting.acquire(timeout=LONG), "the only place is not taken"
+        files.append(writer.save_small(second))
+        writer.send_off_data()
+        threading.Timer(0.2, store.open.set).start()
+        writer.flush()
+        repository = Repository.open(store, PASSWORD)
+        found = [load(repository, BlobKind.DATA, file.blobs[0]) for file in files]
+    assert found == [first, second]
+
+
+def test_trees_stay_behind_to_share_a_pack(store, writer):
+    store.open.set()
+    with writer:
+        writer.save_blob(BlobKind.TREE, b'{"nodes":[]}\n')
+        writer.save_small(os.urandom(20_000))
+        writer.send_off_data()
+        writer.save_blob(BlobKind.TREE, b'{"nodes":null}\n')
+    assert len(list(store.list(PACKS))) == 2
+
+
 def test_data_that_is_sent_off_again_and_again_is_stored_once(store, writer):
     store.open.set()
     with writer:
@@ -102,6 +131,25 @@ def test_who_waits_for_data_is_told_why_it_could_not_be_stored(store, writer):
     with pytest.raises(StoreFull):
         writer.send_data()
     writer.abort()
+
+
+def test_a_flush_has_what_another_thread_is_sending(store, monkeypatch):
+    """Packs that have been taken out and wait for their turn are in no list of anybody's."""
+    repository = make_repository(store)
+    writer = RepositoryWriter(repository, repository.load_index(), uploads=1, pack_target=100_000)
+    spread = cycle((0.0, 0.4, 0.8))  # so that each blob has a pack of its own
+    monkeypatch.setattr(writer._packs._random, "random", lambda: next(spread))
+    contents = [os.urandom(60_000) for _ in range(3)]
+    with writer, ThreadPoolExecutor(2) as threads:
+        files = [writer.save_small(content) for content in contents]
+        sending = threads.submit(writer.send_data)
+        assert store.waiting.acquire(timeout=LONG), "nothing was sent"
+        flushing = threads.submit(writer.flush)
+        store.open.set()
+        flushing.result(LONG)
+        found = Repository.open(store, PASSWORD)
+        assert [load(found, BlobKind.DATA, file.blobs[0]) for file in files] == contents
+        sending.result(LONG)
 
 
 def test_the_flush_tells_why_data_could_not_be_stored(store, writer):
