@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ from backends.repository.filling_beside import fill_beside
 from backends.repository.restore_report import RestoreReport
 from daemon.bootstrap import Application, destination
 from daemon.cli.open_restore import OpenRestore
-from daemon.cli.opening import open_application
+from daemon.cli.opening import open_application, open_configuration
 from daemon.cli.output import JsonOption, Output, YesOption, size
 from daemon.cli.progress import display_of
 from daemon.cli.restore_options import (
@@ -42,6 +43,7 @@ from daemon.cli.verification import RunArgument
 from daemon.domain.pathtext import write_path
 from daemon.errors import ExitCode, RunIncomplete, UsageError
 from daemon.services.destination import Destination, Patience
+from daemon.services.early_key import EarlyKeys
 from daemon.services.overview import RunRecord
 from daemon.services.restoration import (
     Restoration,
@@ -111,10 +113,16 @@ def _open(
     ctx: typer.Context, run: str, output: Output, *, reads_only: bool
 ) -> Iterator[OpenRestore]:
     patience_warn = display_of(ctx, output).warned
-    with open_application(ctx) as application, stop_on_signals() as stop:
+    configuration = open_configuration(ctx)
+    with (
+        EarlyKeys(configuration) as keys,
+        open_application(ctx, configuration) as application,
+        stop_on_signals() as stop,
+    ):
+        keys.guess(run)
         record = application.overview.run_or_latest(run)
         signed = record.require_manifest()
-        place = _destination(application, record, Patience(stop=stop, warn=patience_warn))
+        place = _destination(application, record, keys, Patience(stop=stop, warn=patience_warn))
         filling = alone if reads_only else fill_beside
         with open_restoration(place, signed, filling) as restoration:
             yield OpenRestore(application=application, restoration=restoration, stop=stop)
@@ -136,9 +144,12 @@ def _restore(
     return ExitCode.DONE
 
 
-def _destination(application: Application, record: RunRecord, patience: Patience) -> Destination:
+def _destination(
+    application: Application, record: RunRecord, keys: EarlyKeys, patience: Patience
+) -> Destination:
     run = record.row.run
-    return destination(application, run.store, run.server, patience, paced=False)
+    found = keys.at(partial(destination, application, patience=patience, paced=False))
+    return found(run.store, run.server)
 
 
 def _say_preview(
