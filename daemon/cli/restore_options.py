@@ -1,13 +1,15 @@
 """Options of the commands that restore."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
 from daemon.errors import InvalidValue
-from daemon.services.restoration import RestoreOrder
+
+if TYPE_CHECKING:  # loads ciphers
+    from daemon.services.restoration import RestoreOrder
 
 ToOption = Annotated[
     str | None,
@@ -89,8 +91,10 @@ DryRunOption = Annotated[
 
 def order_from(
     target: Path, include: list[str] | None, exclude: list[str] | None, *, owners: bool | None
-) -> RestoreOrder:
+) -> "RestoreOrder":
     """The order that these options give."""
+    from daemon.services.restoration import RestoreOrder  # noqa: PLC0415 - likewise
+
     return RestoreOrder(
         target=target,
         include=patterns_from(include),

@@ -117,8 +117,12 @@ main()
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="no second processor")
-def test_a_key_is_derived_while_the_program_that_verifies_is_loaded(
-    install: Install, s3_server: SeaweedServer, tmp_path: Path
+@pytest.mark.parametrize(
+    ("words", "spared"),
+    [("verify", {"backends.repository.writer"}), ("restore --target back", set())],
+)
+def test_a_key_is_derived_while_the_program_that_uses_it_is_loaded(
+    install: Install, s3_server: SeaweedServer, tmp_path: Path, words: str, spared: set[str]
 ) -> None:
     (tmp_path / "source").mkdir()
     installation = install(new_bucket(s3_server))
@@ -126,11 +130,11 @@ def test_a_key_is_derived_while_the_program_that_verifies_is_loaded(
     installation.program.do("backup-now", SERVER)
 
     code = FORKING.format(there=str(tmp_path / "there"))
-    argv = [sys.executable, "-c", code, "verify", SERVER, "-q"]
+    argv = [sys.executable, "-c", code, *words.split(), SERVER, "-q"]
     program = installation.program
     subprocess.run(argv, env=program.surroundings, cwd=program.folder, check=True)
 
     for_the_key, for_the_packs = (tmp_path / "there").read_text().splitlines()
     assert set(for_the_key.split()) & {"sqlalchemy", "daemon.bootstrap", *SECOND_HALF} == set()
     assert set(for_the_packs.split()) >= {"sqlalchemy", "boto3", "cryptography"}
-    assert set(for_the_packs.split()) & {"backends.repository.writer", *OTHERS} == set()
+    assert set(for_the_packs.split()) & (spared | OTHERS) == set()
