@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from backends.rsync.pull import RsyncPull
@@ -134,7 +134,8 @@ def two_images(server: Sshd) -> Iterator[Both]:
 
 
 @given(states=st.lists(_TREES, min_size=2, max_size=3), excluded=st.sampled_from((None, "a", "b*")))
-@settings(max_examples=3)
+# Unshrunk: a pull takes a second, and a tree has no more than a few names.
+@settings(max_examples=3, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 def test_whatever_becomes_of_a_server_both_images_are_equal(
     sshd: Sshd, states: list[list[Made]], excluded: str | None
 ) -> None:
@@ -147,6 +148,20 @@ def test_whatever_becomes_of_a_server_both_images_are_equal(
             report = both.pull(excludes=(excluded,) if excluded else ())
             assert report.complete
             assert report.attempts == 1
+
+
+def test_a_file_takes_the_place_of_a_folder_whatever_that_held(sshd: Sshd) -> None:
+    with two_images(sshd) as both:
+        (both.source / "place/sub").mkdir(parents=True)
+        for name in ("place/sub/file", "place/since excluded.tmp"):
+            (both.source / name).touch()
+        both.pull()
+        shutil.rmtree(both.source / "place")
+        (both.source / "place").write_bytes(b"a file now")
+
+        report = both.pull(excludes=("*.tmp",))
+        assert report.complete
+        assert report.attempts == 1
 
 
 def test_what_a_folder_that_cannot_be_listed_had_stays(unprivileged_sshd: Sshd) -> None:
