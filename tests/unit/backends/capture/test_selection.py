@@ -1,5 +1,9 @@
 """Which entries of the staging image belong to a copy."""
 
+import os
+from pathlib import Path
+
+from backends.capture.entries import list_folder
 from backends.capture.selection import select
 
 
@@ -31,3 +35,15 @@ def test_an_outer_path_swallows_an_inner_one_in_either_order() -> None:
 
 def test_a_name_that_is_not_utf8_is_selected_by_its_bytes() -> None:
     assert select(("/srv/caf\udce9",)).below(b"srv").names(b"caf\xe9")
+
+
+def test_of_a_staged_folder_only_what_is_selected_is_listed_by_name(tmp_path: Path) -> None:
+    for name in ("srv", "old", "etc"):
+        (tmp_path / name).mkdir()
+    place = os.fsencode(tmp_path)
+
+    assert [found.name for found in list_folder(place, select(("/srv/www", "/etc")))] == [
+        b"etc",
+        b"srv",
+    ]
+    assert [found.name for found in list_folder(place, select(("/",)))] == [b"etc", b"old", b"srv"]
