@@ -28,7 +28,8 @@ class PathSet:
 
     def seal(self) -> None:
         """All are known: from now on it is asked."""
-        self._parts = [array("Q", sorted(part)) for part in self._parts]
+        for number, part in enumerate(self._parts):
+            self._parts[number] = array("Q", sorted(part))
 
     def __le__(self, other: "PathSet") -> bool:
         """Whether the other one has all of these; neither needs to be sealed."""
