@@ -15,6 +15,7 @@ from typing import Final
 
 from backends.errors import BackendError, RepositoryError
 from backends.protocols import ObjectStore
+from backends.repository.allocator import return_freed_packs
 from backends.repository.crypto import MasterKey
 from backends.repository.disguise import DisguisedMetadata
 from backends.repository.fillorder import (
@@ -78,6 +79,7 @@ def fill_beside(store: ObjectStore) -> Iterator[BesideFiller | None]:
     Args:
         store: Nothing may have been asked of it yet: both processes would share a connection.
     """
+    return_freed_packs()  # two processes may take no more memory than one did
     filling = _Filling(store)
 
     def answer(question: bytes) -> bytes | None:
