@@ -107,8 +107,8 @@ class RsyncPull:
 
         A path that was asked for and is missing or unreadable raises, after everything else has
         arrived; what is unreadable below such a path makes the report incomplete. Where the
-        server could not list a folder, rsync deletes nothing from staging, so files that the
-        server has no more may still be there.
+        server could not list a folder, nothing is deleted from staging, so files that the
+        server has no more may still be there. Otherwise see `removal` for who deletes them.
         """
         version = self._version = self._version or require_local_rsync()
         check_target(spec.target)
