@@ -95,6 +95,8 @@ class PackOpening:
             StoreError: the store does not answer.
         """
         for span in plan_spans(blobs):
+            if self._stopped.is_set():
+                return
             pieces, size = len(span.blobs), span.length
             batches = reader.open_span(span, reader.fetch_span(pack, span))
             for batch in self._decode(batches, pieces=pieces, size=size):
