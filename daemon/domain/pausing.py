@@ -202,6 +202,7 @@ class _Trials:
                 store=need.outlook.store,
             ),
             early=ready,
+            called=ready,
             due=to_ticks(need.final_by),
             stop=to_ticks(need.stop_at),
             value=need.outlook.value,

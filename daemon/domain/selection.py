@@ -43,6 +43,7 @@ class Stake:
     Attributes:
         block: The run; its rank is its place in the order of deadlines.
         early: From when on it could start, if need be, and still be what is wanted.
+        called: From when on it may start without any need; no sooner than `early`.
         due: When it has to have ended.
         stop: When its server stops.
         value: Declared.
@@ -51,6 +52,7 @@ class Stake:
 
     block: Block
     early: int
+    called: int
     due: int
     stop: int
     value: int

@@ -83,9 +83,11 @@ def _stake(call: Call, calls: Calls, now: datetime) -> Stake:
     demand = call.demand
     place = calls.places.get(demand.server, 0)
     ready = max(now, call.firm_from or now)
+    early = max(now, call.not_before, shift(ready, -call.firm.high))
     return Stake(
         block=_block(call, place, ready, call.firm),
-        early=to_ticks(max(now, call.not_before, shift(ready, -call.firm.high))),
+        early=to_ticks(early),
+        called=to_ticks(max(early, min(ready, demand.due_at))),
         due=to_ticks(demand.finish_by),
         stop=to_ticks(call.stop_at),
         value=demand.value,
@@ -106,6 +108,7 @@ def _coming(need: Need, calls: Calls, limits: Limits, now: datetime) -> Stake:
             store=need.outlook.store,
         ),
         early=ready,
+        called=ready,
         due=to_ticks(need.final_by if now <= need.final_by else need.stop_at),
         stop=to_ticks(need.stop_at),
         value=need.outlook.value,

@@ -7,7 +7,7 @@ in the order of their starts; when one would be late, those that are worth least
 take make room for it, unless together they are worth more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.domain.schedule import Block, Capacity, lay_out
@@ -96,12 +96,19 @@ class _Overload:
         self._now = now
 
     def settle(self) -> Settlement:
-        """The best of three layouts; the plain one if no other is better."""
+        """The best of four layouts; the plain one if no other is better.
+
+        Somebody begins before it is called for only where that saves more.
+        """
         kept = self._select(self._stakes, By.STOP)
         saved = [each for each in self._stakes if each.block.server in kept]
         timely = self._select(saved, By.DUE)
         best, worth = self._plain, value_saved(self._stakes, self._plain)
-        for layout in (self._margins_last(saved, timely), self._by_deadline(saved)):
+        for layout in (
+            self._margins_last(saved, timely, lambda each: each.called),
+            self._by_deadline(saved),
+            self._margins_last(saved, timely, lambda each: each.early),
+        ):
             other = value_saved(saved, layout)
             if other > worth:
                 best, worth = layout, other
@@ -110,7 +117,9 @@ class _Overload:
     def _select(self, stakes: Sequence[Stake], by: By) -> frozenset[str]:
         return select(stakes, self._capacity, self._busy, self._now, by=by)
 
-    def _margins_last(self, saved: Sequence[Stake], timely: frozenset[str]) -> dict[str, int]:
+    def _margins_last(
+        self, saved: Sequence[Stake], timely: frozenset[str], ready: Callable[[Stake], int]
+    ) -> dict[str, int]:
         """Those that cannot keep their margin have until the stop; the others do not wait."""
         in_order = sorted(
             saved,
@@ -119,7 +128,7 @@ class _Overload:
                 each.block.rank,
             ),
         )
-        blocks = [_early_block(each, rank) for rank, each in enumerate(in_order)]
+        blocks = [_block_from(ready(each), each, rank) for rank, each in enumerate(in_order)]
         return lay_out(blocks, self._capacity, self._busy)
 
     def _by_deadline(self, saved: Sequence[Stake]) -> dict[str, int]:
@@ -131,13 +140,13 @@ class _Overload:
         return Settlement(starts=starts, given_up=_in_turn(lost, self._now), triaged=True)
 
 
-def _early_block(stake: Stake, rank: int) -> Block:
-    """The run as it would be if it began as early as it may."""
+def _block_from(ready: int, stake: Stake, rank: int) -> Block:
+    """The run as it would be if it could begin from that moment on."""
     block = stake.block
     return Block(
         rank=rank,
         server=block.server,
-        ready=stake.early,
+        ready=ready,
         length=block.length,
         rate=block.rate,
         store=block.store,

@@ -117,6 +117,15 @@ def test_who_is_said_to_be_in_time_is(fleet, limits):
 
 
 @shared
+@example(  # nobody waits for one whose time has not come, where others cannot be saved at all
+    fleet=[
+        a_server("a", 0 * HOUR, 0.1),
+        a_server("b", 134 * MINUTE, 0.1, copy=a_copy(0 * HOUR)),
+        a_server("c", MINUTE, 0.1),
+        a_server("d", MINUTE, 0.1),
+    ],
+    limits=Limits(slots=1),
+)
 @given(fleets(), limits_of_fleets)
 def test_nothing_starts_before_it_is_due_unless_it_has_to(fleet, limits):
     for run in planned(fleet, limits).runs:

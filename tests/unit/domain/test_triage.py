@@ -1,5 +1,6 @@
 """What is given up where not everything can be saved in time, and what is not."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 
@@ -165,6 +166,7 @@ def stakes(draw: st.DrawFn, value: st.SearchStrategy[int], early: int = 12) -> l
     dues = sorted(draw(st.lists(st.integers(1, 30), min_size=1, max_size=7)))
     for rank, due in enumerate(dues):
         ready, length = draw(st.integers(0, early)), draw(st.integers(1, 10))
+        soonest = draw(st.integers(0, ready))
         block = Block(
             rank=rank,
             server=f"s{rank}",
@@ -176,7 +178,8 @@ def stakes(draw: st.DrawFn, value: st.SearchStrategy[int], early: int = 12) -> l
         found.append(
             Stake(
                 block=block,
-                early=draw(st.integers(0, ready)),
+                early=soonest,
+                called=draw(st.integers(soonest, ready)),
                 due=due,
                 stop=due + draw(st.integers(0, 5)),
                 value=draw(value),
@@ -217,8 +220,7 @@ def test_everybody_either_keeps_a_place_or_is_given_up(fleet, capacity):
 def test_on_one_slot_as_many_of_equal_value_are_saved_as_can_be(fleet):
     """Moore and Hodgson's rule is exact there; held against trying everything."""
     fleet = [
-        Stake(block=each.block, early=0, due=each.due, stop=each.due, value=1, has_copy=True)
-        for each in fleet
+        replace(each, early=0, called=0, stop=each.due, value=1, has_copy=True) for each in fleet
     ]
     starts = settle(fleet, ALONE, (), 0).starts
     saved = sum(
