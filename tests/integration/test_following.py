@@ -47,12 +47,12 @@ class Rig:
 
     image: Path
     store: MemoryStore = field(default_factory=MemoryStore)
-    ledger: Ledger = field(default_factory=Ledger)
     progress: CaptureProgress = field(default_factory=CaptureProgress)
 
     def __post_init__(self) -> None:
         self.repository: Repository = make_repository(self.store)
         self.index = self.repository.load_index()
+        self.ledger = Ledger(self.image.parent)
         self.incoming = Path(os.fsdecode(incoming_folder(os.fsencode(self.image))))
         self.image.mkdir()
         self.incoming.mkdir(parents=True)
