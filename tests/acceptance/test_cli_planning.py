@@ -1,6 +1,7 @@
 """What a person, monitoring and scripts are told of deadlines, from the command line."""
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -54,7 +55,8 @@ def test_a_bucket_and_a_domain_stand_among_the_servers(fleet: Program) -> None:
     assert (first["stop_at"], first["slack_seconds"]) == (f"{in_days(5)}T00:00:00Z", None)
     assert {frozenset(row) for row in fleet.ask("status")} == {frozenset(first)}
     told = fleet.do("status")
-    assert "the domain example.org   dns" in told
+    # How far the columns stand apart depends on how long the times in the others are.
+    assert re.search(r"^the domain example\.org +dns ", told, re.MULTILINE)
     assert "The contract dns of the domain example.org stops in 4 d" in told
     assert [row["server"] for row in fleet.ask("status", "web-1")] == ["web-1"]
     renewing = ("--decision", "renewing", "--reason", "ordered")
