@@ -27,12 +27,20 @@ def incoming(desk: Desk) -> Path:
     return desk.image.with_name("image~pull") / "incoming" / "huge.img.Ab12Cd"
 
 
-def begin_huge(desk: Desk, content: bytes) -> None:
-    """A large file is being written, and half of it has come to the store, beside two others."""
+def begin_huge(desk: Desk, content: bytes, *, beside: int) -> None:
+    """A large file is being written, and half of it has come to the store.
+
+    The rest may wait: to be looked through in one go, and in packs that are not full.
+
+    Args:
+        desk: Where it comes to.
+        content: What is written now.
+        beside: Bytes of what came before it.
+    """
     incoming(desk).parent.mkdir(parents=True, exist_ok=True)
     with incoming(desk).open("ab") as file:
         file.write(content)
-    enough = len(content) // 2 + 3 * MIB
+    enough = beside + len(content) // 2
     wait_until(lambda: sum(info.size for info in desk.store.list("data/")) > enough)
 
 
@@ -63,7 +71,7 @@ def lose_while_huge_comes(desk: Desk, content: bytes) -> Run:
 
     def before(file: Path) -> None:
         if file.name == "2":
-            begin_huge(desk, content)
+            begin_huge(desk, content, beside=2 * MIB)
             raise ConnectionLost("no route")
 
     return desk.back_up(before=before)
@@ -99,7 +107,7 @@ def test_the_next_run_has_the_file_and_not_its_beginning(desk: Desk) -> None:
 
 def test_a_server_that_had_sent_nothing_else_leaves_that_much(desk: Desk) -> None:
     def before(_: Path) -> None:
-        begin_huge(desk, noise(3, 16 * MIB))
+        begin_huge(desk, noise(3, 16 * MIB), beside=0)
         raise ConnectionLost("no route")
 
     run = desk.back_up(before=before)
@@ -114,9 +122,9 @@ def test_each_checkpoint_has_more_of_it_and_a_whole_run_nothing(desk: Desk) -> N
     def before(file: Path) -> None:
         if file.name != "3":
             return
-        begin_huge(desk, content[: 16 * MIB])
+        begin_huge(desk, content[: 16 * MIB], beside=3 * MIB)
         wait_until(lambda: len(restorable(desk).get(HUGE, b"")) > 8 * MIB)
-        begin_huge(desk, content[16 * MIB :])
+        begin_huge(desk, content[16 * MIB :], beside=11 * MIB)
         wait_until(lambda: len(restorable(desk).get(HUGE, b"")) > 32 * MIB)
         assert content.startswith(restorable(desk)[HUGE])
 
