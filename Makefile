@@ -56,7 +56,7 @@ bench: packages venv ## Speed and memory, as ratios to rsync and restic; sweeps 
 bench-report: packages venv ## Backups and restores beside rsync and restic, kept as a report
 	@deploy/bootstrap packages iproute2 zstd
 	@file="tests/benchmarks/reports/capture-$$(git describe --always --abbrev=8 --exclude='*').md"; \
-	run() { $(BIN)/python -m tests.benchmarks.bench_capture --rivals rsync,restic "$$@" \
+	run() { $(BIN)/python -m tests.benchmarks.bench_capture --rivals rsync,called,restic "$$@" \
 	  --report "$$file"; }; \
 	run --measure cases,profile,reading --only a,b,c,d --rounds $(ROUNDS); \
 	run --only e --rounds $(FAR_ROUNDS); \

@@ -4,6 +4,7 @@
         [--measure cases,profile,memory,growth,salvage,reading] [--report FILE.md]
 
 Brings up sshd and an S3 server on loopback. Rivals: `rsync` alone (the floor: nothing is stored);
+the same called as ours calls it (the floor of ours, for the same reason);
 `rsync`, then stock `restic backup` into the same S3; `rclone sync`; `ssh tar | zstd | rclone rcat`.
 Ours is `lapseguard backup-now` from the command line: claim, pull, store with every blob decoded
 and hashed again before upload, proof, manifest; and beside it the same by a daemon that is up.
@@ -24,6 +25,7 @@ from pathlib import Path
 from tests.benchmarks.capture.contest import Contest
 from tests.benchmarks.capture.contestants import (
     Enter,
+    OurRsync,
     RcloneSync,
     Rsync,
     RsyncThenRestic,
@@ -46,6 +48,7 @@ from tests.benchmarks.capture.trees import Tree, make_large, make_small
 
 RIVALS: dict[str, Enter] = {
     "rsync": Rsync,
+    "called": OurRsync,
     "restic": RsyncThenRestic,
     "rclone": RcloneSync,
     "tar": TarPipe,
@@ -195,7 +198,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="a tenth of the data")
     parser.add_argument("--share", type=float, help="so much of the data")
-    parser.add_argument("--rivals", default=",".join(RIVALS), help="of rsync, restic, rclone, tar")
+    parser.add_argument("--rivals", default=",".join(RIVALS), help=f"of {', '.join(RIVALS)}")
     parser.add_argument("--no-daemon", action="store_true", help="our command only")
     parser.add_argument(
         "--cut-at", type=moments, default=(0.25, 0.5, 0.75), help="of the time, in salvage"

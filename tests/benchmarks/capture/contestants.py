@@ -1,11 +1,15 @@
 """What an operator would use today: rsync, restic behind it, rclone, tar through a pipe."""
 
 import enum
+import shlex
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
+from backends.rsync.command import Removal, Scratch, rsync_argv
+from backends.rsync.scratch import WITHIN
+from backends.types import PullSpec, SshTarget
 from tests.benchmarks.capture.measure import Command, Cost, Far, Meet, measure, run
 from tests.benchmarks.capture.rig import Rig
 from tests.benchmarks.capture.trees import Tree
@@ -86,6 +90,47 @@ class Rsync(Contestant):
 
     def end(self) -> None:
         shutil.rmtree(self.staging)
+
+
+class OurRsync(Contestant):
+    """The same files by rsync as Lapseguard calls it: what no work of its own can get below.
+
+    It keeps owners without being root, compares times to the nanosecond, has checksums of what
+    was sent, and after the first time the names of all that there is.
+    """
+
+    name = "rsync alone, called as by lapseguard"
+
+    def __init__(self, rig: Rig, tree: Tree, label: str) -> None:
+        self._rig, self._tree = rig, tree
+        self._folder = rig.scratch / f"called-{label}"
+
+    def begin(self) -> None:
+        for name in (f"image/{WITHIN}", "partial"):
+            (self._folder / name).mkdir(parents=True)
+
+    def command(self, step: Step) -> Command:
+        host = self._rig.host
+        target = SshTarget(
+            alias="bench",
+            host=host.host,
+            port=host.port,
+            user=host.user,
+            identity=str(host.identity),
+            host_key="",
+        )
+        argv = rsync_argv(
+            PullSpec(
+                target=target, paths=(str(self._tree.path),), staging=str(self._folder / "image")
+            ),
+            ssh=shlex.split(self._rig.ssh),
+            scratch=Scratch(incoming=WITHIN, partial=str(self._folder / "partial")),
+            removal=Removal.NONE if step is Step.FIRST else Removal.BY_NAME,
+        )
+        return Command(argvs=(argv,))
+
+    def end(self) -> None:
+        shutil.rmtree(self._folder)
 
 
 class RsyncThenRestic(Contestant):
