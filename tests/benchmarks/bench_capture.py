@@ -4,7 +4,7 @@
         [--measure cases,profile,memory,growth,salvage,reading] [--report FILE.md]
 
 Brings up sshd and an S3 server on loopback. Rivals: `rsync` alone (the floor: nothing is stored);
-the same called as ours calls it (the floor of ours, for the same reason);
+the same called as ours calls it (what ours cannot do without);
 `rsync`, then stock `restic backup` into the same S3; `rclone sync`; `ssh tar | zstd | rclone rcat`.
 Ours is `lapseguard backup-now` from the command line: claim, pull, store with every blob decoded
 and hashed again before upload, proof, manifest; and beside it the same by a daemon that is up.
